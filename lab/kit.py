@@ -1,0 +1,103 @@
+"""The kit: one set of names for ``threading`` and ``multiprocessing``, handed to a scenario.
+
+The kit only chooses the module. What it returns are the real, unmodified objects of the standard
+library, so that a scenario shows how those behave and nothing else. It is loaded inside the
+program under test and uses the standard library only.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from lab.scenario import Variant
+
+
+class Worker(Protocol):
+    """What ``threading.Thread`` and ``multiprocessing.Process`` have in common."""
+
+    name: str
+
+    def start(self) -> None:
+        """Begin to run."""
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until it has ended."""
+
+    def is_alive(self) -> bool:
+        """Say whether it has begun and not ended."""
+
+
+class LockLike(Protocol):
+    """What the locks of ``threading`` and ``multiprocessing`` have in common."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock, waiting for it if ``blocking``; say whether it was taken."""
+
+    def release(self) -> None:
+        """Give the lock back."""
+
+    def __enter__(self) -> bool: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+type Wrapper = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""Wraps a worker's function, for a measurement that has to run inside each worker."""
+
+
+class Kit:
+    """The concurrency objects of one variant.
+
+    ``wrapper``, when given, is put around every worker's function; it must be picklable for the
+    start methods that pickle (forkserver, spawn).
+    """
+
+    def __init__(self, variant: Variant, *, seed: int = 0, wrapper: Wrapper | None = None) -> None:
+        self.variant = variant
+        self.seed = seed
+        self._wrapper = wrapper
+        method = variant.start_method
+        self._module: Any = multiprocessing.get_context(method) if method else threading
+
+    def worker(self, target: Callable[..., Any], *args: Any, name: str) -> Worker:
+        """Return an unstarted thread or process that will call ``target(*args)``."""
+        function = self._wrapper(target) if self._wrapper else target
+        make = self._module.Process if self.variant.start_method else self._module.Thread
+        worker: Worker = make(target=function, args=args, name=name)
+        return worker
+
+    def lock(self) -> LockLike:
+        """Return a plain, non-reentrant lock."""
+        lock: LockLike = self._module.Lock()
+        return lock
+
+    def rlock(self) -> LockLike:
+        """Return a reentrant lock."""
+        lock: LockLike = self._module.RLock()
+        return lock
+
+    def condition(self, lock: LockLike | None = None) -> Any:
+        """Return a condition variable, on ``lock`` if one is given."""
+        return self._module.Condition(lock)
+
+    def semaphore(self, value: int = 1) -> Any:
+        """Return a counting semaphore."""
+        return self._module.Semaphore(value)
+
+    def event(self) -> Any:
+        """Return an event that is not set."""
+        return self._module.Event()
+
+    def barrier(self, parties: int) -> Any:
+        """Return a barrier for ``parties`` workers."""
+        return self._module.Barrier(parties)
+
+    def queue(self, maxsize: int = 0) -> Any:
+        """Return a first-in-first-out queue; ``maxsize`` 0 is unbounded."""
+        if self.variant.start_method:
+            return self._module.Queue(maxsize)
+        return queue.Queue(maxsize)

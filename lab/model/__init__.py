@@ -1,0 +1,107 @@
+"""The records: everything the lab writes down about a run, as frozen, versioned structs.
+
+Units: every ``*_s`` is in seconds, every ``*_bytes`` in bytes. Times inside a trial count from its
+start on the monotonic clock. Unknown fields of a newer version are ignored when read.
+"""
+
+from lab.model.base import SCHEMA_VERSION, Record
+from lab.model.capture import (
+    CaptureReport,
+    CaptureStatus,
+    Footprint,
+    FootprintSample,
+    Frame,
+    HeapUse,
+    Local,
+    LockState,
+    ProcessCapture,
+    RemoteObject,
+    Snapshot,
+    ThreadStack,
+)
+from lab.model.diagnosis import (
+    Actor,
+    Answer,
+    AnswerKind,
+    Check,
+    Debuggability,
+    Diagnosis,
+    Edge,
+    Evidence,
+    NoHolder,
+    Resource,
+    Verdict,
+    VerdictKind,
+)
+from lab.model.run import (
+    Event,
+    Expectation,
+    ExpectedWait,
+    Machine,
+    Output,
+    Purpose,
+    Reaped,
+    RunHeader,
+    RunRecord,
+    RunResult,
+    ScenarioInfo,
+    StopExperiment,
+    Trial,
+)
+from lab.model.tree import Outcome, ProcessInfo, Proof, SourceLine, ThreadWait
+
+SCHEMAS: dict[str, type[Record]] = {
+    "run": RunHeader,
+    "event": Event,
+    "result": RunResult,
+    "snapshot": Snapshot,
+}
+"""The records that are written to files, by the name that ``lab schema`` knows them by."""
+
+__all__ = [
+    "SCHEMAS",
+    "SCHEMA_VERSION",
+    "Actor",
+    "Answer",
+    "AnswerKind",
+    "CaptureReport",
+    "CaptureStatus",
+    "Check",
+    "Debuggability",
+    "Diagnosis",
+    "Edge",
+    "Event",
+    "Evidence",
+    "Expectation",
+    "ExpectedWait",
+    "Footprint",
+    "FootprintSample",
+    "Frame",
+    "HeapUse",
+    "Local",
+    "LockState",
+    "Machine",
+    "NoHolder",
+    "Outcome",
+    "Output",
+    "ProcessCapture",
+    "ProcessInfo",
+    "Proof",
+    "Purpose",
+    "Reaped",
+    "Record",
+    "RemoteObject",
+    "Resource",
+    "RunHeader",
+    "RunRecord",
+    "RunResult",
+    "ScenarioInfo",
+    "Snapshot",
+    "SourceLine",
+    "StopExperiment",
+    "ThreadStack",
+    "ThreadWait",
+    "Trial",
+    "Verdict",
+    "VerdictKind",
+]

@@ -1,0 +1,163 @@
+"""What the tools saw: stacks, objects, footprints, heaps, and how each capture went."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from lab.model.base import Record
+from lab.model.tree import ProcessInfo, ThreadWait
+
+
+class Local(Record, frozen=True, kw_only=True):
+    """One local variable of a frame: its printed value and its address in the target."""
+
+    name: str
+    text: str
+    address: int | None = None
+    argument: bool = False
+
+
+class Frame(Record, frozen=True, kw_only=True):
+    """One Python (or native) frame."""
+
+    function: str
+    file: str
+    line: int
+    locals: tuple[Local, ...] = ()
+    module: str | None = None
+
+
+class ThreadStack(Record, frozen=True, kw_only=True):
+    """One thread's frames, innermost first."""
+
+    pid: int
+    tid: int
+    ident: int
+    """``threading.get_ident()``: the pthread handle, unique within one process only."""
+    name: str
+    frames: tuple[Frame, ...]
+    owns_gil: bool = False
+    active: bool = False
+
+
+class LockState(Record, frozen=True, kw_only=True):
+    """What the target's memory says of one lock object.
+
+    ``key`` is its identity, comparable across the processes of a tree. ``owner_ident`` is the
+    thread that owns it where the object records that (RLock; SemLock with ``count`` > 0).
+    """
+
+    kind: str
+    """``lock``, ``rlock`` or ``semlock``."""
+    key: str
+    locked: bool | None = None
+    owner_ident: int | None = None
+    count: int | None = None
+
+
+class RemoteObject(Record, frozen=True, kw_only=True):
+    """An object of the target that a frame refers to, read from its memory without stopping it."""
+
+    address: int
+    type: str
+    """The type's qualified name, such as ``threading.Thread`` or ``_thread.lock``."""
+    text: str = ""
+    """The value, for a ``str`` or an ``int``."""
+    attributes: dict[str, int] = msgspec.field(default_factory=dict)
+    """Attribute (or ``[index]``, ``['key']``) to address, for what matters to a wait."""
+    lock: LockState | None = None
+
+
+class ProcessCapture(Record, frozen=True, kw_only=True):
+    """All that was seen of one process at one moment."""
+
+    process: ProcessInfo
+    threads: tuple[ThreadStack, ...] = ()
+    waits: tuple[ThreadWait, ...] = ()
+    objects: dict[int, RemoteObject] = msgspec.field(default_factory=dict)
+    globals: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
+    """Source file to ``{global name: address}``, for names that the frames' lines mention."""
+    tool: str = ""
+    """The tool that read the stacks, with its version: ``py-spy 0.4.3``."""
+    seconds: float = 0.0
+    paused_s: float | None = None
+    """How long the process was stopped for it; 0 for a non-blocking dump."""
+    error: str = ""
+    """Why there are no stacks, if there are none."""
+
+
+class Snapshot(Record, frozen=True, kw_only=True):
+    """The whole tree at one moment, as far as the tools could see it."""
+
+    taken_s: float
+    processes: tuple[ProcessCapture, ...]
+    sources: dict[str, str] = msgspec.field(default_factory=dict)
+    """The text of every source file that a frame outside the standard library refers to."""
+    stable: bool | None = None
+    """Whether a second dump showed the same stacks; ``None`` when only one was taken."""
+
+
+class FootprintSample(Record, frozen=True, kw_only=True):
+    """The memory and handles of one process at one moment (``smaps_rollup`` and ``/proc``)."""
+
+    at_s: float
+    pid: int
+    label: str
+    rss_bytes: int
+    pss_bytes: int | None
+    uss_bytes: int | None
+    threads: int
+    fds: int | None
+
+
+class Footprint(Record, frozen=True, kw_only=True):
+    """The memory of the tree over a trial, and what each worker added to it.
+
+    ``baseline`` was taken just before the program began, ``loaded`` when all its workers were
+    there. The added figures are (loaded - baseline) / workers.
+    """
+
+    samples: tuple[FootprintSample, ...]
+    baseline_pss_bytes: int | None = None
+    loaded_pss_bytes: int | None = None
+    workers: int = 0
+    added_pss_bytes: int | None = None
+    added_uss_bytes: int | None = None
+    added_rss_bytes: int | None = None
+
+
+class HeapUse(Record, frozen=True, kw_only=True):
+    """What an allocation profiler saw in one process."""
+
+    label: str
+    tool: str
+    peak_bytes: int
+    allocations: int | None = None
+    largest: tuple[tuple[str, int], ...] = ()
+    """The lines that held most at the peak: (``file:line (function)``, bytes)."""
+    artifact: str = ""
+    flamegraph: str = ""
+
+
+class CaptureStatus(enum.StrEnum):
+    """How an attempt to capture something ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class CaptureReport(Record, frozen=True, kw_only=True):
+    """One capture that was attempted: what it cost, and why it failed if it did."""
+
+    name: str
+    tool: str
+    status: CaptureStatus
+    seconds: float
+    paused_s: float | None = None
+    reason: str = ""
+    artifacts: tuple[str, ...] = ()
+    """Paths relative to the run directory."""
+    bytes: int = 0

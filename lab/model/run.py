@@ -1,0 +1,182 @@
+"""A trial, and the files of a run: header, events, result."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import msgspec
+
+from lab.model.base import Record
+from lab.model.capture import CaptureReport, Footprint, HeapUse
+from lab.model.diagnosis import Debuggability, Diagnosis, Verdict, VerdictKind
+from lab.model.tree import Outcome, SourceLine
+from lab.scenario import Cause, OutcomeKind, ParameterValue, Variant
+
+
+class StopExperiment(Record, frozen=True, kw_only=True):
+    """What happened when one worker was killed and the others were left alone."""
+
+    victim: str
+    tid: int
+    whole_process_died: bool
+    stopped_s: float | None
+    """Seconds until the victim was gone; ``None`` when it was still there at the deadline."""
+    others: int
+    others_finished: int
+    afterwards: str
+    """What the watchdog said of the rest: ``running``, ``deadlocked``, ``exited``..."""
+
+
+class Reaped(Record, frozen=True, kw_only=True):
+    """What the supervisor found and removed at the end."""
+
+    killed: int
+    """Processes still alive when reaping began, all of which were killed."""
+    reaped: int
+    survivors: tuple[int, ...]
+    """Must be empty."""
+    seconds: float
+    by: str = "shim"
+    """``shim``, or ``lab`` when the shim had been killed and the lab swept in its place."""
+    leftovers: tuple[str, ...] = ()
+    """Named semaphores and shared-memory segments that the tree left, and that were removed."""
+
+
+class Output(Record, frozen=True, kw_only=True):
+    """The target's standard output and error: the head and the tail are kept, the rest counted."""
+
+    total_bytes: int = 0
+    kept_bytes: int = 0
+    artifact: str = ""
+
+
+class Purpose(enum.StrEnum):
+    """What a trial is for; stack timing and heap profiling would disturb each other."""
+
+    STACKS = "stacks"
+    HEAP = "heap"
+
+
+class Trial(Record, frozen=True, kw_only=True):
+    """One execution of the program in one variant."""
+
+    id: str
+    variant: Variant
+    corrected: bool
+    repeat: int
+    purpose: Purpose
+    started_at: str
+    outcome: Outcome
+    workers: int
+    captures: tuple[CaptureReport, ...] = ()
+    diagnosis: Diagnosis | None = None
+    verdict: Verdict | None = None
+    footprint: Footprint | None = None
+    heap: tuple[HeapUse, ...] = ()
+    experiment: StopExperiment | None = None
+    debuggability: Debuggability | None = None
+    reaped: Reaped | None = None
+    output: Output = Output()
+
+
+class ExpectedWait(Record, frozen=True, kw_only=True):
+    """One planted wait: worker names and lines of source."""
+
+    waiter: str
+    at: SourceLine
+    holder: str | None = None
+    held_at: SourceLine | None = None
+
+
+class Expectation(Record, frozen=True, kw_only=True):
+    """The ground truth, with its markers resolved to lines."""
+
+    outcome: OutcomeKind
+    cause: Cause
+    waits: tuple[ExpectedWait, ...] = ()
+
+
+class Machine(Record, frozen=True, kw_only=True):
+    """Where the run took place."""
+
+    system: str
+    cpus: int
+    memory_bytes: int
+    python: str
+    implementation: str
+    gil: bool
+    executable: str
+    versions: dict[str, str]
+
+
+class ScenarioInfo(Record, frozen=True, kw_only=True):
+    """What a report needs to know of the scenario without importing it again."""
+
+    name: str
+    title: str
+    plants: str
+    why: str
+    cure: str
+    reference: str
+    """What the user typed: a name, a path, or ``package.module:NAME``."""
+    file: str
+    source: str
+    tags: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+
+
+class RunHeader(Record, frozen=True, kw_only=True):
+    """``run.json``: written first, before anything is started."""
+
+    schema_version: int
+    id: str
+    started_at: str
+    scenario: ScenarioInfo
+    parameters: dict[str, ParameterValue]
+    variants: tuple[Variant, ...]
+    corrected: bool
+    repeat: int
+    seed: int
+    timeout_s: float
+    command_line: tuple[str, ...]
+    rerun: str
+    """The command that runs this again, quoted for a shell."""
+    machine: Machine
+    git: str
+    """Commit and whether the tree was dirty; empty outside a checkout."""
+    expectation: Expectation
+
+
+class RunResult(Record, frozen=True, kw_only=True):
+    """``result.json``: written once, by atomic rename, when everything is known."""
+
+    schema_version: int
+    id: str
+    finished_at: str
+    elapsed_s: float
+    verdict: VerdictKind
+    trials: tuple[Trial, ...]
+    hashes: dict[str, str]
+    """Artifact path to ``sha256:<hex>``."""
+
+
+class Event(Record, frozen=True, kw_only=True):
+    """A line of ``history.jsonl``."""
+
+    at_s: float
+    """Seconds since the run began."""
+    kind: str
+    trial: str = ""
+    trial_s: float | None = None
+    """Seconds since the trial began, where there is one."""
+    detail: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class RunRecord(Record, frozen=True, kw_only=True):
+    """Everything that a run directory holds; ``result`` is ``None`` when it did not finish."""
+
+    directory: str
+    header: RunHeader
+    history: tuple[Event, ...]
+    result: RunResult | None

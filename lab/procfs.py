@@ -1,0 +1,170 @@
+"""Reading ``/proc``: the few files the lab needs, each as a small value. See proc(5).
+
+Everything here is read-only and tolerates processes that vanish between two reads: what is gone
+reads as ``None`` or as empty. Linux only; the callers decide what to say elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+AVAILABLE = sys.platform == "linux" and Path("/proc/self/stat").exists()
+"""Whether this machine has the ``/proc`` that the lab reads."""
+
+
+def read(path: str, limit: int = 1 << 20) -> bytes | None:
+    """Return up to ``limit`` bytes of ``path``, or ``None`` when it cannot be read (any more)."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        chunks, left = [], limit
+        while left > 0 and (chunk := os.read(fd, left)):
+            chunks.append(chunk)
+            left -= len(chunk)
+        return b"".join(chunks)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+
+
+def link(path: str) -> str:
+    """Return where the symbolic link ``path`` points, or an empty string."""
+    try:
+        return str(Path(path).readlink())
+    except OSError:
+        return ""
+
+
+def thread_ids(pid: int) -> list[int]:
+    """Return the thread ids of ``pid``, lowest first; empty when it is gone."""
+    try:
+        return sorted(map(int, os.listdir(f"/proc/{pid}/task")))
+    except OSError:
+        return []
+
+
+def children(pid: int) -> list[int]:
+    """Return the direct children of every thread of ``pid``."""
+    found: list[int] = []
+    for tid in thread_ids(pid):
+        found += map(int, (read(f"/proc/{pid}/task/{tid}/children") or b"").split())
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Return all descendants of ``pid``, parents before their children, without ``pid``.
+
+    One listing is a snapshot: a process that forks meanwhile may be missing from it.
+    """
+    found: list[int] = []
+    pending = children(pid)
+    while pending:
+        child = pending.pop(0)
+        found.append(child)
+        pending += children(child)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """The fields of ``stat`` that the lab uses."""
+
+    comm: str
+    state: str
+    """One letter: R, S, D, T, t, Z, X, I."""
+    ppid: int
+    session: int
+    cpu_s: float
+    threads: int
+    started_ticks: int
+    """Start time in clock ticks after boot: with the pid it identifies a process for ever."""
+
+
+def stat(pid: int, tid: int | None = None) -> Stat | None:
+    """Return the ``stat`` of a process or of one of its threads; ``None`` when it is gone."""
+    path = f"/proc/{pid}/stat" if tid is None else f"/proc/{pid}/task/{tid}/stat"
+    raw = read(path)
+    if not raw:
+        return None
+    # The command may itself hold spaces and parentheses: the last one closes it.
+    opening, closing = raw.index(b"("), raw.rindex(b")")
+    fields = raw[closing + 2 :].split()
+    return Stat(
+        comm=raw[opening + 1 : closing].decode(errors="replace"),
+        state=fields[0].decode(),
+        ppid=int(fields[1]),
+        session=int(fields[3]),
+        cpu_s=(int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"),
+        threads=int(fields[17]),
+        started_ticks=int(fields[19]),
+    )
+
+
+def status(pid: int) -> dict[str, str]:
+    """Return the ``status`` file as ``{field: text}``; empty when the process is gone."""
+    text = (read(f"/proc/{pid}/status") or b"").decode(errors="replace")
+    return {
+        name: value.strip()
+        for name, _, value in (line.partition(":") for line in text.splitlines())
+        if value
+    }
+
+
+def command_line(pid: int) -> tuple[str, ...]:
+    """Return the arguments of ``pid``; empty for a zombie or a kernel thread."""
+    raw = read(f"/proc/{pid}/cmdline") or b""
+    return tuple(part.decode(errors="replace") for part in raw.split(b"\0")[:-1])
+
+
+def runs(pid: int, tid: int) -> int | None:
+    """Return how often a thread has been given a CPU: the third field of ``schedstat``."""
+    raw = read(f"/proc/{pid}/task/{tid}/schedstat")
+    return int(raw.split()[2]) if raw else None
+
+
+def file_descriptors(pid: int) -> dict[int, str]:
+    """Return ``{fd: what it refers to}``, such as ``pipe:[4711]``; empty without permission."""
+    try:
+        numbers = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return {}
+    return {int(n): target for n in numbers if (target := link(f"/proc/{pid}/fd/{n}"))}
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """One line of ``maps``: a range of addresses and what lies behind it."""
+
+    start: int
+    end: int
+    permissions: str
+    offset: int
+    inode: int
+    path: str
+
+    @property
+    def shared(self) -> bool:
+        """Whether writes to it are seen by other processes that map it."""
+        return self.permissions.endswith("s")
+
+
+def mappings(pid: int) -> Iterator[Mapping]:
+    """Yield the memory mappings of ``pid``, lowest address first."""
+    for line in (read(f"/proc/{pid}/maps", 1 << 24) or b"").decode(errors="replace").splitlines():
+        fields = line.split(maxsplit=5)
+        low, _, high = fields[0].partition("-")
+        yield Mapping(
+            start=int(low, 16),
+            end=int(high, 16),
+            permissions=fields[1],
+            offset=int(fields[2], 16),
+            inode=int(fields[4]),
+            path=fields[5] if len(fields) > 5 else "",
+        )

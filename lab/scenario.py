@@ -1,0 +1,237 @@
+"""What a scenario is: a named program that goes wrong on purpose, and the truth about it.
+
+A scenario is a frozen value that points at plain functions; there is no base class. This module
+is loaded inside the program under test, so it uses the standard library only.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lab.errors import UsageError, suggest
+
+type ParameterValue = bool | int | float | str
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+class Workers(enum.StrEnum):
+    """How the workers of a program run."""
+
+    THREADS = "threads"
+    PROCESSES = "processes"
+
+
+class StartMethod(enum.StrEnum):
+    """How ``multiprocessing`` starts a worker process."""
+
+    FORK = "fork"
+    FORKSERVER = "forkserver"
+    SPAWN = "spawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Threads, or processes with a start method."""
+
+    workers: Workers
+    start_method: StartMethod | None = None
+
+    def __post_init__(self) -> None:
+        """Reject a variant that could not be run."""
+        if (self.workers is Workers.PROCESSES) != (self.start_method is not None):
+            raise UsageError(
+                f"variant {self.workers} with start method {self.start_method}",
+                wanted="a start method for processes, and none for threads",
+            )
+
+    @property
+    def label(self) -> str:
+        """``threads``, or ``processes (fork)``."""
+        return f"{self.workers} ({self.start_method})" if self.start_method else str(self.workers)
+
+    @property
+    def slug(self) -> str:
+        """The label in a form that is fit for a file name and an HTML id."""
+        return f"{self.workers}-{self.start_method}" if self.start_method else str(self.workers)
+
+
+class OutcomeKind(enum.StrEnum):
+    """The raw fact of how an execution ended. The three hangs are never mixed."""
+
+    EXITED = "exited"
+    CRASHED = "crashed"
+    DEADLOCKED = "deadlocked"
+    """Proved: nothing in the process tree can ever run again."""
+    QUIET = "quiet"
+    """Nothing ran for the whole quiet limit, but something outside could still wake it."""
+    TIMED_OUT = "timed-out"
+    """It was still running when its time was up."""
+    NEVER_READY = "never-ready"
+    """The target died, or ran out of its start-up time, before the scenario began."""
+
+
+class Cause(enum.StrEnum):
+    """The root causes that a diagnosis can name."""
+
+    NONE = "none"
+    LOCK_CYCLE = "lock-cycle"
+    """Each of two or more waits for a lock that the next one holds."""
+    WAIT_CYCLE = "wait-cycle"
+    """A cycle in which at least one wait is not for a lock (a join, a queue, a result)."""
+    SELF_DEADLOCK = "self-deadlock"
+    """One waits for a lock that it holds itself."""
+    ABANDONED_LOCK = "abandoned-lock"
+    """The lock is taken and nobody alive holds it."""
+    UNSATISFIED_WAIT = "unsatisfied-wait"
+    """A wait for an event, a condition, an item or a message that nobody left can provide."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """One edge of the wait-for graph that a scenario plants.
+
+    ``waiter`` and ``holder`` are worker names; ``at`` and ``held_at`` are marker names in the
+    scenario's source: the line that waits, and the line at which the holder took the thing.
+    """
+
+    waiter: str
+    at: str
+    holder: str | None = None
+    held_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What a correct run and a correct diagnosis of the faulty program must find."""
+
+    outcome: OutcomeKind
+    cause: Cause
+    waits: tuple[Wait, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number, text or switch that a user may set; its type is that of its default."""
+
+    name: str
+    default: ParameterValue
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def parse(self, text: str) -> ParameterValue:
+        """Return ``text`` as a value of this parameter.
+
+        Raises :class:`UsageError` when it has another type or lies outside the limits.
+        """
+        try:
+            value = _read_value(text, type(self.default))
+        except ValueError:
+            raise self._refuse(text) from None
+        return self.check(value)
+
+    def check(self, value: ParameterValue) -> ParameterValue:
+        """Return ``value``, or raise :class:`UsageError` when it is outside the limits."""
+        if self.choices and value not in self.choices:
+            raise self._refuse(str(value))
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            low = self.minimum is not None and value < self.minimum
+            high = self.maximum is not None and value > self.maximum
+            if low or high or value != value:  # not a number differs from itself
+                raise self._refuse(str(value))
+        return value
+
+    @property
+    def domain(self) -> str:
+        """The type and limits in words, such as ``int from 2 to 64``."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        words = type(self.default).__name__
+        if self.minimum is not None:
+            words += f" from {self.minimum:g}"
+        if self.maximum is not None:
+            words += f" to {self.maximum:g}"
+        return words
+
+    def _refuse(self, text: str) -> UsageError:
+        return UsageError(f"parameter {self.name}={text}", wanted=self.domain)
+
+
+def _read_value(text: str, kind: type) -> ParameterValue:
+    if kind is bool:
+        try:
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
+                text.lower()
+            ]
+        except KeyError:
+            raise ValueError(text) from None
+    value: ParameterValue = kind(text)
+    return value
+
+
+type Program = Callable[..., None]
+"""``program(kit, **parameters)``: runs in the main thread of the target."""
+
+type TruthOf = Callable[..., Truth]
+"""``truth(**parameters)``: what must be found when the faulty program ran with these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A named program under test, in a faulty and a corrected version, with its ground truth.
+
+    ``plants`` says in a sentence what goes wrong, ``why`` explains it as a lesson would, and
+    ``cure`` what the corrected version does instead. ``variants`` says for which kinds of worker
+    the fault exists at all; ``claims`` lists the ids of the claims that it bears on.
+    """
+
+    name: str
+    title: str
+    plants: str
+    why: str
+    cure: str
+    faulty: Program
+    corrected: Program
+    truth: TruthOf
+    parameters: tuple[Parameter, ...] = ()
+    variants: tuple[Workers, ...] = (Workers.THREADS, Workers.PROCESSES)
+    tags: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+    timeout_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Reject a scenario that could not be addressed from a command line."""
+        if not _NAME.fullmatch(self.name):
+            raise UsageError(
+                f"scenario name {self.name!r}", wanted="lower-case words joined by hyphens"
+            )
+        names = [parameter.name for parameter in self.parameters]
+        if len(names) != len(set(names)):
+            raise UsageError(f"scenario {self.name}: a parameter is declared twice: {names}")
+        if not self.variants:
+            raise UsageError(f"scenario {self.name}: no variant", wanted="threads or processes")
+
+    def arguments(self, settings: Mapping[str, str]) -> dict[str, ParameterValue]:
+        """Return every parameter's value: its default, or what ``settings`` says, checked.
+
+        ``settings`` maps names to text from the command line. Raises :class:`UsageError` for an
+        unknown name or a bad value.
+        """
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in settings:
+            if name not in known:
+                raise UsageError(
+                    f"scenario {self.name} has no parameter {name!r}",
+                    wanted=suggest(name, known),
+                    next_step=f"lab show {self.name}",
+                )
+        return {
+            name: parameter.parse(settings[name]) if name in settings else parameter.default
+            for name, parameter in known.items()
+        }
