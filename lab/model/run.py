@@ -44,8 +44,10 @@ class Reaped(Record, frozen=True, kw_only=True):
 
 
 class Output(Record, frozen=True, kw_only=True):
-    """The target's standard output and error: the head and the tail are kept, the rest counted."""
+    """A stream of the target: its head and tail are kept, the rest is counted."""
 
+    stream: str
+    """``stdout`` or ``stderr``."""
     total_bytes: int = 0
     kept_bytes: int = 0
     artifact: str = ""
@@ -77,7 +79,7 @@ class Trial(Record, frozen=True, kw_only=True):
     experiment: StopExperiment | None = None
     debuggability: Debuggability | None = None
     reaped: Reaped | None = None
-    output: Output = Output()
+    output: tuple[Output, ...] = ()
 
 
 class ExpectedWait(Record, frozen=True, kw_only=True):

@@ -48,6 +48,9 @@ class ThreadWait(Record, frozen=True, kw_only=True):
     because: str = ""
     runs: int = 0
     """How often the thread had been given a CPU (the third field of ``schedstat``)."""
+    first_seen_s: float | None = None
+    last_ran_s: float | None = None
+    """When a watchdog first saw the thread, and last saw that it had run."""
 
 
 class Proof(Record, frozen=True, kw_only=True):

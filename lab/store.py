@@ -1,0 +1,219 @@
+"""The run directory: the only module that knows the names of its files.
+
+``run.json`` is written first, ``history.jsonl`` line by line, ``captures/<trial>/`` during the
+run, and ``result.json`` once, by atomic rename. Whatever is missing tells how far a run came.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from lab.errors import LabError, UsageError
+from lab.model import (
+    SCHEMA_VERSION,
+    Event,
+    Record,
+    RunHeader,
+    RunRecord,
+    RunResult,
+    Snapshot,
+)
+
+HEADER = "run.json"
+HISTORY = "history.jsonl"
+RESULT = "result.json"
+CAPTURES = "captures"
+REPORT = "report.html"
+SNAPSHOT = "snapshot.json"
+
+
+def new_run_id() -> str:
+    """Return ``<UTC time>-<6 hex digits>``: sorts by time, and does not repeat."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn the ways in which writing fails into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "free some space, or another --output DIR"
+            raise LabError(f"no space left to record in {path}", next_step=hint) from error
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}",
+            wanted="a directory that you may write to",
+            next_step="another --output DIR",
+        ) from error
+
+
+def _pretty(record: Record) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+
+
+class RunDirectory:
+    """A run being written. ``root`` is the directory of this one run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._history: int | None = None
+        self._began = time.monotonic()
+
+    @classmethod
+    def create(cls, output: Path, header: RunHeader) -> RunDirectory:
+        """Make ``output/<scenario>/<run id>/`` and write the header into it.
+
+        Raises :class:`UsageError` when it may not be written, :class:`LabError` on a full disk.
+        """
+        run = cls(output / header.scenario.name / header.id)
+        with _explained(run.root):
+            (run.root / CAPTURES).mkdir(parents=True)
+            _write_atomically(run.root / HEADER, _pretty(header))
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            run._history = os.open(run.root / HISTORY, flags, 0o644)
+        return run
+
+    @property
+    def report(self) -> Path:
+        """Where the page goes."""
+        return self.root / REPORT
+
+    def elapsed_s(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._began
+
+    def captures(self, trial: str) -> Path:
+        """Return the directory for the artifacts of a trial, made if need be."""
+        path = self.root / CAPTURES / trial
+        with _explained(path):
+            path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def append(self, event: Event) -> None:
+        """Add a line to the history; it is with the kernel when this returns."""
+        if self._history is None:
+            raise LabError(f"the history of {self.root} is closed")
+        line = msgspec.json.encode(event) + b"\n"
+        with _explained(self.root / HISTORY):
+            written = os.write(self._history, line)
+            if written < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def save_snapshot(self, trial: str, snapshot: Snapshot) -> str:
+        """Write a snapshot and return its path relative to the run directory."""
+        path = self.captures(trial) / SNAPSHOT
+        with _explained(path):
+            _write_atomically(path, _pretty(snapshot))
+        return self.relative(path)
+
+    def relative(self, path: Path) -> str:
+        """Return ``path`` as it is named in records."""
+        return path.relative_to(self.root).as_posix()
+
+    def hashes(self) -> dict[str, str]:
+        """Return ``{artifact: sha256:<hex>}`` for every file under ``captures``."""
+        return {
+            self.relative(path): f"sha256:{_digest(path)}"
+            for path in sorted((self.root / CAPTURES).rglob("*"))
+            if path.is_file()
+        }
+
+    def finish(self, result: RunResult) -> None:
+        """Write the result: from now on the run counts as finished."""
+        with _explained(self.root / RESULT):
+            _write_atomically(self.root / RESULT, _pretty(result))
+
+    def write_report(self, page: str) -> Path:
+        """Write the page and return where it is."""
+        with _explained(self.report):
+            _write_atomically(self.report, page.encode())
+        return self.report
+
+    def close(self) -> None:
+        """Close the history; safe to call twice."""
+        if self._history is not None:
+            os.close(self._history)
+            self._history = None
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    """Write beside ``path``, flush to the disk, and rename: a reader sees all of it or nothing."""
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load(directory: Path) -> RunRecord:
+    """Read a run directory, finished or not.
+
+    A history that was cut off in the middle of a line is read up to there. Raises
+    :class:`UsageError` when ``directory`` holds no run, or one of a newer version.
+    """
+    header = _read(directory / HEADER, RunHeader)
+    if header is None:
+        raise UsageError(
+            f"{directory} holds no {HEADER}",
+            wanted="the directory of a run",
+            next_step="lab run deadlock, which prints one",
+        )
+    if header.schema_version > SCHEMA_VERSION:
+        raise UsageError(
+            f"{directory / HEADER} has schema version {header.schema_version}",
+            wanted=f"at most {SCHEMA_VERSION}",
+            next_step="a newer lab",
+        )
+    return RunRecord(
+        directory=str(directory),
+        header=header,
+        history=tuple(_read_history(directory / HISTORY)),
+        result=_read(directory / RESULT, RunResult),
+    )
+
+
+def load_snapshot(directory: Path, trial: str) -> Snapshot | None:
+    """Return the snapshot that a trial left, or ``None``."""
+    return _read(directory / CAPTURES / trial / SNAPSHOT, Snapshot)
+
+
+def _read[T: Record](path: Path, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UsageError(f"cannot read {path}: {error}", wanted=f"a {kind.__name__}") from error
+
+
+def _read_history(path: Path) -> Iterator[Event]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            yield msgspec.json.decode(line, type=Event)
+        except msgspec.MsgspecError:
+            return  # the lab was killed in the middle of this line: what came before it is whole
