@@ -168,3 +168,95 @@ def mappings(pid: int) -> Iterator[Mapping]:
             inode=int(fields[4]),
             path=fields[5] if len(fields) > 5 else "",
         )
+
+
+def memory(pid: int, address: int, size: int) -> bytes | None:
+    """Return ``size`` bytes of another process's memory; ``None`` unless all could be read.
+
+    Reads only, and does not stop the process. Needs the right to trace it.
+    """
+    try:
+        fd = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        found = os.pread(fd, size, address)
+    except (OSError, OverflowError):
+        return None
+    finally:
+        os.close(fd)
+    return found if len(found) == size else None
+
+
+def fd_info(pid: int, fd: int) -> dict[str, tuple[str, ...]]:
+    """Return ``fdinfo`` as ``{field: (text, ...)}``: some fields, such as ``tfd``, repeat."""
+    text = (read(f"/proc/{pid}/fdinfo/{fd}") or b"").decode(errors="replace")
+    found: dict[str, tuple[str, ...]] = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        found[name.strip()] = (*found.get(name.strip(), ()), value.strip())
+    return found
+
+
+def fd_inode(pid: int, fd: int) -> int | None:
+    """Return the inode behind a descriptor of another process, or ``None``."""
+    try:
+        return os.stat(f"/proc/{pid}/fd/{fd}").st_ino  # noqa: PTH116 - a magic link, not a path
+    except OSError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class UnixSocket:
+    """One line of ``net/unix``. See proc_net(5)."""
+
+    inode: int
+    listening: bool
+    path: str
+    """Where it is bound, with a leading ``@`` when that is not in the file system, or empty."""
+
+
+def unix_sockets(pid: int) -> dict[int, UnixSocket]:
+    """Return ``{inode: socket}`` for the network namespace of ``pid``."""
+    text = (read(f"/proc/{pid}/net/unix", 1 << 24) or b"").decode(errors="replace")
+    found = {}
+    for line in text.splitlines()[1:]:
+        fields = line.split(maxsplit=7)
+        found[int(fields[6])] = UnixSocket(
+            inode=int(fields[6]),
+            listening=bool(int(fields[3], 16) & 0x10000),  # __SO_ACCEPTCON of linux/net.h
+            path=fields[7] if len(fields) > 7 else "",
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class FileLock:
+    """One line of ``/proc/locks``. Those that wait bear the number of the lock they wait for."""
+
+    number: int
+    waiting: bool
+    kind: str
+    """``FLOCK``, ``POSIX``, ``OFDLCK`` or ``LEASE``."""
+    pid: int
+    inode: int
+
+
+def file_locks() -> tuple[FileLock, ...]:
+    """Return all file locks that are held or waited for. See proc_locks(5)."""
+    found = []
+    for line in (read("/proc/locks", 1 << 24) or b"").decode().splitlines():
+        number, _, rest = line.partition(":")
+        fields = rest.replace("->", "").split()
+        if len(fields) < 5:
+            continue
+        found.append(
+            FileLock(
+                number=int(number),
+                waiting="->" in rest,
+                kind=fields[0],
+                pid=int(fields[3]),
+                inode=int(fields[4].rpartition(":")[2]),
+            )
+        )
+    return tuple(found)

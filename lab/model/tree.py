@@ -46,6 +46,8 @@ class ThreadWait(Record, frozen=True, kw_only=True):
     timed: bool = False
     closed: bool = False
     because: str = ""
+    assuming: str = ""
+    """What ``closed`` takes for granted because the kernel does not show it."""
     runs: int = 0
     """How often the thread had been given a CPU (the third field of ``schedstat``)."""
     first_seen_s: float | None = None

@@ -1,0 +1,121 @@
+"""The members of a tree, and what they hold: descriptors, memory, sockets, file locks.
+
+Everything is read at most once for each look at the tree, and only if a rule asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from lab import procfs
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a wait is for and how it can end."""
+
+    key: str
+    """Identifies the awaited thing across processes; empty where nothing is known of it."""
+    closed: bool = False
+    """Only a member of the tree could end it."""
+    timed: bool = False
+    """It ends by itself, at some time."""
+    because: str = ""
+    assuming: str = ""
+    """What ``closed`` takes for granted and the kernel does not show."""
+
+
+def OPEN(because: str, key: str = "") -> Ends:  # noqa: N802 - reads as the constant it stands for
+    """Return a wait that something outside the tree could end."""
+    return Ends(key, because=because)
+
+
+class Tree:
+    """One look at a process tree. ``outside`` are processes whose ends do not count as its own."""
+
+    def __init__(self, pids: Iterable[int], outside: Collection[int] = ()) -> None:
+        self.pids = sorted(set(pids))
+        self.members = frozenset(self.pids)
+        self.outside = frozenset(outside) - self.members
+        self._fds: dict[int, dict[int, str]] = {}
+        self._maps: dict[int, list[procfs.Mapping]] = {}
+        self._timers: dict[int, str] = {}
+        self._sockets: dict[int, dict[int, procfs.UnixSocket]] = {}
+
+    def fds(self, pid: int) -> dict[int, str]:
+        """Return ``{fd: target}`` of a process."""
+        if pid not in self._fds:
+            self._fds[pid] = procfs.file_descriptors(pid)
+        return self._fds[pid]
+
+    @cached_property
+    def held_outside(self) -> frozenset[str]:
+        """Everything that the processes of ``outside`` have open."""
+        return frozenset(
+            target for pid in self.outside for target in procfs.file_descriptors(pid).values()
+        )
+
+    @cached_property
+    def mapped_outside(self) -> frozenset[int]:
+        """The inodes of all shared mappings of the processes of ``outside``."""
+        return frozenset(
+            mapping.inode
+            for pid in self.outside
+            for mapping in procfs.mappings(pid)
+            if mapping.shared and mapping.inode
+        )
+
+    @cached_property
+    def locks(self) -> tuple[procfs.FileLock, ...]:
+        """The file locks of the machine."""
+        return procfs.file_locks()
+
+    def unix_sockets(self, pid: int) -> dict[int, procfs.UnixSocket]:
+        """Return ``{inode: socket}`` of the network namespace that ``pid`` is in."""
+        if pid not in self._sockets:
+            self._sockets[pid] = procfs.unix_sockets(pid)
+        return self._sockets[pid]
+
+    def futex(self, pid: int, address: int) -> Ends:
+        """Say which word of memory a shared futex is, and whether somebody outside shares it.
+
+        ``closed`` of the result speaks of the memory only, not of a time-out.
+        """
+        mapping = self._mapping(pid, address)
+        if mapping is None or not mapping.shared:
+            return Ends(f"futex:{pid}:{address:x}", closed=True)
+        key = f"futex:shm:{mapping.inode}:{address - mapping.start + mapping.offset:x}"
+        if mapping.inode in self.mapped_outside:
+            return OPEN("a process outside the tree maps the same memory", key)
+        named = mapping.path.startswith("/") and not mapping.path.endswith(" (deleted)")
+        return Ends(
+            key,
+            closed=True,
+            assuming=f"nobody outside the tree opens {mapping.path}" if named else "",
+        )
+
+    def _mapping(self, pid: int, address: int) -> procfs.Mapping | None:
+        if pid not in self._maps:
+            self._maps[pid] = list(procfs.mappings(pid))
+        return next((m for m in self._maps[pid] if m.start <= address < m.end), None)
+
+    def timer(self, pid: int, signals: Mapping[int, str]) -> str:
+        """Say why a timer might wake a thread of ``pid``; empty when none can.
+
+        Interval timers do not show in ``/proc``, so it is enough that a signal of one is caught.
+        """
+        if pid not in self._timers:
+            self._timers[pid] = _timer(pid, signals)
+        return self._timers[pid]
+
+
+def _timer(pid: int, signals: Mapping[int, str]) -> str:
+    if procfs.read(f"/proc/{pid}/timers"):
+        return "a POSIX timer of the process may go off"
+    caught = int(procfs.status(pid).get("SigCgt", "0"), 16)
+    for number, name in signals.items():
+        if caught >> (number - 1) & 1:
+            return f"the process catches {name}: a timer may go off"
+    return ""
