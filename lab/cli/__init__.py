@@ -1,0 +1,92 @@
+"""The command line: parse, call, print, choose the exit code. Nothing is decided here.
+
+Every command imports what it needs when it is called, so that ``lab --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from lab.errors import ExitCode, LabError
+
+if TYPE_CHECKING:
+    from typer import TyperException
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with one of the lab's exit codes."""
+    sys.exit(run_command_line(sys.argv[1:]))
+
+
+def run_command_line(arguments: list[str]) -> int:
+    """Run one command and return its exit code; errors become one line on stderr."""
+    import typer
+
+    from lab.cli.app import app
+
+    try:
+        with _signals_interrupt():
+            outcome = app(args=arguments, prog_name="lab", standalone_mode=False)
+    except LabError as error:
+        return _complain(error.line(), error.exit_code)
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except typer.Abort:
+        return _complain("interrupted", ExitCode.INTERRUPTED)
+    except typer.TyperException as error:
+        return _complain(_usage_line(error), ExitCode.USAGE)
+    except KeyboardInterrupt:
+        return _complain("interrupted; nothing was left running", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has gone: there is nobody to tell, and flushing would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.EXPECTED)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug becomes exit code 3
+        return _internal(error)
+    return outcome if isinstance(outcome, int) else int(ExitCode.EXPECTED)
+
+
+def _usage_line(error: TyperException) -> str:
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "lab"
+    return f"{message}; try: {path} --help"
+
+
+def _internal(error: Exception) -> int:
+    import traceback
+
+    if os.environ.get("LAB_TRACEBACK"):
+        traceback.print_exc()
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{os.path.basename(where.filename)}:{where.lineno}"  # noqa: PTH119 - no import for it
+    text = f"internal error: {type(error).__name__}: {error} ({place})"
+    hint = "the same with LAB_TRACEBACK=1 in the environment, and report what it prints"
+    return _complain(f"{text}; try: {hint}", ExitCode.INTERNAL)
+
+
+def _complain(line: str, code: int) -> int:
+    with contextlib.suppress(OSError):
+        print(f"lab: {' '.join(line.split())}", file=sys.stderr)
+    return int(code)
+
+
+@contextlib.contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP end the lab as Ctrl-C does: by way of reaping the target."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = {name: signal.signal(name, interrupt) for name in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for name, handler in previous.items():
+            signal.signal(name, handler)

@@ -1,0 +1,185 @@
+"""The commands and their options. Each docstring is the command's help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.errors import ExitCode
+from lab.scenario import StartMethod
+
+app = typer.Typer(
+    name="lab",
+    help=(
+        "Run concurrent programs that go wrong on purpose, with threads and with processes, and "
+        "find out what each tells you about it and what each costs in memory.\n\n"
+        "Exit codes: 0 as expected, 1 deviated, 2 wrong usage, 3 internal error, "
+        "4 nothing was run or inconclusive, 130 interrupted."
+    ),
+    no_args_is_help=False,
+    invoke_without_command=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def no_command(context: typer.Context) -> None:
+    """Show the help when no command is given: that is a question, and it ends as wrong usage."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(int(ExitCode.USAGE))
+
+
+Reference = Annotated[
+    str,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="A name from `lab list`, a file such as ./my_scenario.py, or package.module:NAME.",
+    ),
+]
+
+
+@app.command()
+def run(
+    scenario: Reference,
+    variant: Annotated[
+        str, typer.Option(metavar="threads|processes|all", help="Which kinds of worker to run.")
+    ] = "all",
+    start_method: Annotated[
+        list[StartMethod] | None,
+        typer.Option(help="How processes start; may be repeated. [default: the platform's]"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Short for --set workers=N.", metavar="N")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set a parameter; `lab show` lists them."),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds that each trial may take.", metavar="SECONDS")
+    ] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Trials of each variant.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for the program's random numbers.")] = 0,
+    corrected: Annotated[
+        bool, typer.Option("--corrected", help="Run the corrected version: it must end healthy.")
+    ] = False,
+    heap: Annotated[
+        bool, typer.Option("--heap/--no-heap", help="Run each variant once more for its heap.")
+    ] = True,
+    flamegraphs: Annotated[
+        bool, typer.Option("--flamegraphs/--no-flamegraphs", help="Render the heap's flame graphs.")
+    ] = True,
+    output: Annotated[Path, typer.Option(help="Where runs are kept.", metavar="DIR")] = Path(
+        "reports"
+    ),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the record as JSON on stdout.")
+    ] = False,
+    open_report: Annotated[
+        bool, typer.Option("--open", help="Open the report in a browser.")
+    ] = False,
+) -> int:
+    """Run a scenario, diagnose what happens, and write the report.
+
+    The faulty program runs once with threads and once with processes, contained in a process tree
+    that cannot outlive the lab. A deadlock is proved from the kernel's own counters, without
+    waiting for the time-out; then the stacks are taken and the root cause is named.
+
+    For example: lab run deadlock --variant processes --start-method spawn --workers 3
+    """
+    from lab.cli.run import RunOptions, run_scenario
+
+    return run_scenario(
+        RunOptions(
+            reference=scenario,
+            variant=variant,
+            start_methods=tuple(start_method or ()),
+            workers=workers,
+            settings=tuple(settings or ()),
+            timeout_s=timeout,
+            repeat=repeat,
+            seed=seed,
+            corrected=corrected,
+            heap=heap,
+            flamegraphs=flamegraphs,
+            output=output,
+            as_json=as_json,
+            open_report=open_report,
+        )
+    )
+
+
+@app.command("list")
+def list_scenarios(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+) -> int:
+    """List the scenarios that are installed here, and the plug-ins that are broken."""
+    from lab.cli.catalogue import print_catalogue
+
+    return print_catalogue(as_json=as_json)
+
+
+@app.command()
+def show(scenario: Reference) -> int:
+    """Show what a scenario plants, why, its parameters, its ground truth and its source."""
+    from lab.cli.catalogue import print_scenario
+
+    return print_scenario(scenario)
+
+
+@app.command()
+def report(
+    run_directory: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run directory; `lab run` prints it.")
+    ],
+    open_report: Annotated[
+        bool, typer.Option("--open", help="Open the report in a browser.")
+    ] = False,
+) -> int:
+    """Build the report of a run again from its directory, also of one that did not finish."""
+    from lab.cli.pages import rebuild_report
+
+    return rebuild_report(run_directory, open_report=open_report)
+
+
+@app.command()
+def doctor(
+    browser: Annotated[
+        bool, typer.Option("--browser", help="Also look for chromium, which browser tests need.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+) -> int:
+    """Check that this machine lets the lab do its work; say what is missing and how to mend it."""
+    from lab.cli.health import print_health
+
+    return print_health(browser=browser, as_json=as_json)
+
+
+@app.command()
+def schema(
+    name: Annotated[
+        str, typer.Argument(help="run, event, result or snapshot; all of them if left out.")
+    ] = "",
+) -> int:
+    """Print the JSON Schema of the files in a run directory."""
+    from lab.cli.catalogue import print_schema
+
+    return print_schema(name)
+
+
+@app.command()
+def version() -> int:
+    """Print the version of the lab and of the Python that it runs on."""
+    import importlib.metadata
+    import platform
+
+    print(
+        f"lab {importlib.metadata.version('concurrency-lab')} (Python {platform.python_version()})"
+    )
+    return 0

@@ -1,0 +1,87 @@
+"""Live progress on stderr: what each trial is doing, in a line that changes, or in plain lines."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from lab.model import Event
+
+_STATES = {
+    "starting": "starting",
+    "running": "running, watched for a stall",
+    "stalled": "stalled",
+    "capturing": "taking stacks",
+    "probing": "killing one worker to see what the others do",
+    "reaping": "ending the process tree",
+    "checking": "checking against the ground truth",
+}
+
+
+class Narrator:
+    """Tells what goes on. On a terminal one line is redrawn; elsewhere each trial is a line."""
+
+    def __init__(self, console: Console, trials: int) -> None:
+        self._console = console
+        self._trials = trials
+        self._seen: list[str] = []
+        self._facts: list[str] = []
+        self._status = Status("starting", console=console) if console.is_terminal else None
+
+    def __enter__(self) -> Narrator:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._status:
+            self._status.stop()
+
+    def say(self, text: str) -> None:
+        """Show what is being done now; only a terminal has a place for it."""
+        if self._status:
+            self._status.update(escape(text))
+
+    def tell(self, event: Event) -> None:
+        """Take an event of the run."""
+        if event.trial and event.trial not in self._seen:
+            self._seen.append(event.trial)
+            self._facts = []
+        fact = _fact(event)
+        if fact:
+            self._facts.append(fact)
+        state = event.detail.get("state") if event.kind == "state" else None
+        if state == "done":
+            self._finish(event)
+        elif state:
+            self.say(f"{self._where(event)}: {_STATES.get(str(state), str(state))}")
+
+    def _finish(self, event: Event) -> None:
+        line = f"{self._where(event)}: {', '.join(self._facts) or 'done'}"
+        self._console.print(line, markup=False)
+
+    def _where(self, event: Event) -> str:
+        return f"[{len(self._seen)}/{self._trials}] {event.trial}"
+
+
+def _fact(event: Event) -> str:
+    detail = event.detail
+    if event.kind == "proved":
+        return f"deadlock proved in {detail['took_ms']:.0f} ms"
+    if event.kind == "never-ready":
+        return "never became ready"
+    if event.kind == "hang" and detail["outcome"] != "deadlocked":
+        return f"{detail['outcome']}: {detail['reason']}"
+    if event.kind == "capture" and detail["status"] == "failed":
+        return f"{detail['name']} failed"
+    if event.kind == "verdict":
+        return str(detail["verdict"]).replace("-", " ")
+    return ""

@@ -1,0 +1,126 @@
+"""``lab run``: from the words of the command line to a request, and from its record to words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lab import registry, runner
+from lab.cli import consoles
+from lab.cli.pages import open_page, write_report
+from lab.cli.progress import Narrator
+from lab.errors import ExitCode, UsageError
+from lab.model import RunRecord, VerdictKind
+from lab.scenario import Scenario, StartMethod, Workers
+
+EXIT_CODES = {
+    VerdictKind.AS_EXPECTED: ExitCode.EXPECTED,
+    VerdictKind.DEVIATED: ExitCode.DEVIATED,
+    VerdictKind.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+}
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The command line of ``lab run``, as it was typed."""
+
+    reference: str
+    variant: str
+    start_methods: tuple[StartMethod, ...]
+    workers: int | None
+    settings: tuple[str, ...]
+    timeout_s: float | None
+    repeat: int
+    seed: int
+    corrected: bool
+    heap: bool
+    flamegraphs: bool
+    output: Path
+    as_json: bool
+    open_report: bool
+
+
+def run_scenario(options: RunOptions) -> int:
+    """Run what ``options`` ask for, print the result, and return the exit code."""
+    request = make_request(options)
+    with Narrator(consoles.progress(), trials=_trial_count(request)) as narrator:
+        record = runner.run(request, narrator.tell)
+        narrator.say("writing the report")
+        page = write_report(record)
+    print_record(record, page, as_json=options.as_json)
+    if options.open_report:
+        open_page(page)
+    assert record.result is not None
+    return int(EXIT_CODES[record.result.verdict])
+
+
+def make_request(options: RunOptions) -> runner.RunRequest:
+    """Check the options against the scenario. Raises :class:`UsageError`."""
+    if options.timeout_s is not None and not options.timeout_s > 0:
+        raise UsageError(f"--timeout {options.timeout_s:g}", wanted="more than 0 seconds")
+    kinds = [*map(str, Workers), "all"]
+    if options.variant not in kinds:
+        raise UsageError(f"--variant {options.variant}", wanted="one of " + ", ".join(kinds))
+    found = registry.find(options.reference)
+    return runner.RunRequest(
+        found=found,
+        variants=runner.choose_variants(
+            found.scenario.variants, options.variant, options.start_methods
+        ),
+        parameters=found.scenario.arguments(read_settings(found.scenario, options)),
+        corrected=options.corrected,
+        repeat=options.repeat,
+        seed=options.seed,
+        timeout_s=options.timeout_s,
+        heap=options.heap,
+        flamegraphs=options.flamegraphs,
+        output=options.output,
+    )
+
+
+def read_settings(scenario: Scenario, options: RunOptions) -> dict[str, str]:
+    """Return ``{name: text}`` from the ``--set`` options and ``--workers``."""
+    settings = _split_settings(options.settings, scenario)
+    if options.workers is not None:
+        if settings.get("workers", str(options.workers)) != str(options.workers):
+            raise UsageError(f"--workers {options.workers} and --set workers={settings['workers']}")
+        settings["workers"] = str(options.workers)
+    return settings
+
+
+def _split_settings(words: Sequence[str], scenario: Scenario) -> dict[str, str]:
+    settings: dict[str, str] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not name:
+            raise UsageError(
+                f"--set {word}", wanted="KEY=VALUE", next_step=f"lab show {scenario.name}"
+            )
+        if name in settings:
+            raise UsageError(f"--set {name} was given twice", wanted="each parameter once")
+        settings[name] = text
+    return settings
+
+
+def _trial_count(request: runner.RunRequest) -> int:
+    return len(request.variants) * (request.repeat + request.heap)
+
+
+def print_record(record: RunRecord, page: Path, *, as_json: bool) -> None:
+    """Print a record for a person, or as one JSON object for a program."""
+    if as_json:
+        document: dict[str, Any] = {
+            "directory": record.directory,
+            "report": str(page),
+            "header": record.header,
+            "result": record.result,
+        }
+        print(msgspec.json.encode(document).decode())
+        return
+    from lab.report.terminal import print_summary
+
+    print_summary(record, consoles.results(), page)

@@ -1,0 +1,153 @@
+"""The verdict: outcome and diagnosis held against the ground truth.
+
+Three-valued. What could not be compared (no stacks, no diagnosis) makes a trial inconclusive; it
+never counts as passed. One comparison that fails makes it deviated, whatever else is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lab.model import (
+    Check,
+    Diagnosis,
+    Edge,
+    Expectation,
+    ExpectedWait,
+    Outcome,
+    Reaped,
+    SourceLine,
+    Verdict,
+    VerdictKind,
+)
+from lab.scenario import Cause, OutcomeKind
+
+
+def judge(
+    expectation: Expectation,
+    outcome: Outcome,
+    diagnosis: Diagnosis | None,
+    reaped: Reaped | None,
+) -> Verdict:
+    """Compare one trial with what it should have shown."""
+    checks = [
+        _compare("outcome", str(outcome.kind), str(expectation.outcome)),
+        *_exit_checks(expectation, outcome),
+        *_diagnosis_checks(expectation, diagnosis),
+        _left_behind(reaped),
+    ]
+    if outcome.kind is OutcomeKind.NEVER_READY:
+        return Verdict(kind=VerdictKind.INCONCLUSIVE, checks=tuple(checks))
+    return Verdict(kind=conclude(check.passed for check in checks), checks=tuple(checks))
+
+
+def conclude(passed: Iterable[bool | None]) -> VerdictKind:
+    """Return the verdict that single results add up to; nothing at all is inconclusive."""
+    results = list(passed)
+    if False in results:
+        return VerdictKind.DEVIATED
+    if not results or None in results:
+        return VerdictKind.INCONCLUSIVE
+    return VerdictKind.AS_EXPECTED
+
+
+def overall(kinds: Iterable[VerdictKind]) -> VerdictKind:
+    """Return the verdict on a run from those on its trials."""
+    meaning = {
+        VerdictKind.AS_EXPECTED: True,
+        VerdictKind.DEVIATED: False,
+        VerdictKind.INCONCLUSIVE: None,
+    }
+    return conclude(meaning[kind] for kind in kinds)
+
+
+def place(line: SourceLine | None) -> str:
+    """Return ``file.py:12`` for a line, or ``unknown``."""
+    return f"{line.file.rpartition('/')[2]}:{line.line}" if line else "unknown"
+
+
+def find_edge(diagnosis: Diagnosis | None, wait: ExpectedWait) -> Edge | None:
+    """Return the edge of the diagnosis in which the expected waiter waits, if there is one."""
+    if diagnosis is None:
+        return None
+    ids = {actor.id for actor in diagnosis.actors if actor.label == wait.waiter}
+    edges = [edge for edge in diagnosis.edges if edge.waiter in ids]
+    exact = [edge for edge in edges if same_line(edge.at, wait.at)]
+    return next(iter(exact or edges), None)
+
+
+def same_line(seen: SourceLine | None, wanted: SourceLine | None) -> bool:
+    """Whether two lines are the same line of the same file."""
+    if seen is None or wanted is None:
+        return seen is wanted
+    return (seen.file, seen.line) == (wanted.file, wanted.line)
+
+
+def holder_label(diagnosis: Diagnosis, edge: Edge) -> str:
+    """Return the name of the holder of ``edge``, why there is none, or ``unknown``."""
+    if edge.holder is None:
+        return str(edge.no_holder) if edge.no_holder else "unknown"
+    return next((a.label for a in diagnosis.actors if a.id == edge.holder), edge.holder)
+
+
+def _compare(name: str, seen: str, wanted: str) -> Check:
+    return Check(name=name, passed=seen == wanted, seen=seen, wanted=wanted)
+
+
+def _exit_checks(expectation: Expectation, outcome: Outcome) -> list[Check]:
+    if expectation.outcome is not OutcomeKind.EXITED or outcome.kind is not OutcomeKind.EXITED:
+        return []
+    return [_compare("exit status", str(outcome.exit_code), "0")]
+
+
+def _diagnosis_checks(expectation: Expectation, diagnosis: Diagnosis | None) -> list[Check]:
+    if expectation.cause is Cause.NONE:
+        return []
+    if diagnosis is None:
+        missing = Check(name="cause", passed=None, seen="no diagnosis", wanted=expectation.cause)
+        return [missing]
+    unknown = diagnosis.cause is Cause.UNKNOWN
+    cause = Check(
+        name="cause",
+        passed=None if unknown else diagnosis.cause is expectation.cause,
+        seen=diagnosis.cause,
+        wanted=expectation.cause,
+    )
+    return [
+        cause,
+        *(check for wait in expectation.waits for check in _wait_checks(diagnosis, wait)),
+    ]
+
+
+def _wait_checks(diagnosis: Diagnosis, wait: ExpectedWait) -> list[Check]:
+    edge = find_edge(diagnosis, wait)
+    if edge is None:
+        wanted = f"waits at {place(wait.at)}"
+        return [Check(name=wait.waiter, passed=None, seen="no wait was found", wanted=wanted)]
+    checks = [_line_check(f"{wait.waiter} waits at", edge.at, wait.at)]
+    if wait.holder is not None:
+        seen = holder_label(diagnosis, edge)
+        unknown = seen == "unknown"
+        checks.append(
+            Check(
+                name=f"{wait.waiter} waits for",
+                passed=None if unknown else seen == wait.holder,
+                seen=seen,
+                wanted=wait.holder,
+            )
+        )
+    if wait.held_at is not None:
+        checks.append(_line_check(f"{wait.holder} holds it since", edge.held_at, wait.held_at))
+    return checks
+
+
+def _line_check(name: str, seen: SourceLine | None, wanted: SourceLine) -> Check:
+    passed = None if seen is None else same_line(seen, wanted)
+    return Check(name=name, passed=passed, seen=place(seen), wanted=place(wanted))
+
+
+def _left_behind(reaped: Reaped | None) -> Check:
+    if reaped is None:
+        return Check(name="left behind", passed=None, seen="not known", wanted="nothing")
+    left = ", ".join(f"process {pid}" for pid in reaped.survivors)
+    return _compare("left behind", left or "nothing", "nothing")

@@ -1,0 +1,246 @@
+"""One run from top to bottom: header, trials, questions, result.
+
+The header is written before anything is started, and the result once everything is known; what
+lies between is in the history.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from lab.capture import heap
+from lab.errors import UsageError
+from lab.expectation import HEALTHY, expect
+from lab.judge import overall
+from lab.machine import describe_machine, git_state
+from lab.model import (
+    SCHEMA_VERSION,
+    Event,
+    Expectation,
+    Purpose,
+    RunHeader,
+    RunRecord,
+    RunResult,
+    ScenarioInfo,
+    Trial,
+    VerdictKind,
+)
+from lab.questions import answer_questions
+from lab.registry import Found
+from lab.scenario import ParameterValue, StartMethod, Variant, Workers
+from lab.store import RunDirectory, load, new_run_id
+from lab.supervise import TargetSpec
+from lab.trial import TrialPlan, TrialRun
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What the user asked for. ``command`` are the words of the command line, for the record."""
+
+    found: Found
+    variants: tuple[Variant, ...]
+    parameters: Mapping[str, ParameterValue]
+    corrected: bool = False
+    repeat: int = 1
+    seed: int = 0
+    timeout_s: float | None = None
+    heap: bool = True
+    flamegraphs: bool = True
+    output: Path = field(default_factory=lambda: Path("reports"))
+    command: tuple[str, ...] = ()
+
+    @property
+    def limit_s(self) -> float:
+        """Seconds that each trial may take."""
+        return self.timeout_s if self.timeout_s is not None else self.found.scenario.timeout_s
+
+
+def choose_variants(
+    supported: tuple[Workers, ...], wanted: str, methods: tuple[StartMethod, ...]
+) -> tuple[Variant, ...]:
+    """Return the variants to run: threads first, then processes by each start method.
+
+    ``wanted`` is ``threads``, ``processes`` or ``all``; without ``methods`` the platform's default
+    start method is used. Raises :class:`UsageError` when the scenario does not support it.
+    """
+    kinds = supported if wanted == "all" else (Workers(wanted),)
+    for kind in kinds:
+        if kind not in supported:
+            raise UsageError(
+                f"this scenario has no variant {kind}", wanted="or ".join(map(str, supported))
+            )
+    if methods and Workers.PROCESSES not in kinds:
+        raise UsageError(
+            f"--start-method {methods[0]} with threads", wanted="--variant processes or all"
+        )
+    variants = [Variant(Workers.THREADS)] if Workers.THREADS in kinds else []
+    if Workers.PROCESSES in kinds:
+        chosen = methods or (StartMethod(multiprocessing.get_start_method()),)
+        variants += [Variant(Workers.PROCESSES, method) for method in chosen]
+    return tuple(variants)
+
+
+def run(request: RunRequest, tell: Callable[[Event], None]) -> RunRecord:
+    """Run everything that ``request`` asks for and return the finished record.
+
+    ``tell`` is called with every event, after it was written. Raises a :class:`LabError` when the
+    run cannot be recorded; the target is reaped in any case.
+    """
+    expectation = expect(request.found.scenario, request.found.source_file, request.parameters)
+    wanted = HEALTHY if request.corrected else expectation
+    header = _header(request, expectation)
+    directory = RunDirectory.create(request.output, header)
+    try:
+        trials = [
+            TrialRun(plan, directory, tell).execute() for plan in _plans(request, directory, wanted)
+        ]
+        trials = _with_answers(trials, wanted)
+        directory.finish(_result(header, directory, trials))
+    finally:
+        directory.close()
+    return load(directory.root)
+
+
+def _plans(
+    request: RunRequest, directory: RunDirectory, expectation: Expectation
+) -> Iterator[TrialPlan]:
+    """Yield the trials: each variant's repeats with stacks, then one for its heap.
+
+    The variants take turns within a repeat, so that a drift of the machine meets them all.
+    """
+    for repeat in range(1, request.repeat + 1):
+        for variant in request.variants:
+            id_ = f"{variant.slug}-{repeat}"
+            yield _plan(request, id_, variant, Purpose.STACKS, repeat, expectation, directory)
+    for variant in request.variants if request.heap else ():
+        id_ = f"{variant.slug}-heap"
+        yield _plan(request, id_, variant, Purpose.HEAP, 1, expectation, directory)
+
+
+def _plan(
+    request: RunRequest,
+    id_: str,
+    variant: Variant,
+    purpose: Purpose,
+    repeat: int,
+    expectation: Expectation,
+    directory: RunDirectory,
+) -> TrialPlan:
+    found = request.found
+    wrapper, arguments = "", {}
+    if purpose is Purpose.HEAP:
+        wrapper, arguments = heap.wrapper_for(directory.captures(id_))
+    spec = TargetSpec(
+        module=found.module,
+        path_entry=found.path_entry,
+        attribute=found.attribute,
+        corrected=request.corrected,
+        variant=variant,
+        parameters=dict(request.parameters),
+        seed=request.seed + repeat - 1,
+        wrapper=wrapper,
+        wrapper_arguments=arguments,
+    )
+    return TrialPlan(
+        id=id_,
+        spec=spec,
+        purpose=purpose,
+        repeat=repeat,
+        timeout_s=request.limit_s,
+        expectation=expectation,
+        workers=_worker_count(request.parameters),
+        flamegraphs=request.flamegraphs,
+    )
+
+
+def _worker_count(parameters: Mapping[str, ParameterValue]) -> int:
+    workers = parameters.get("workers", 1)
+    return workers if isinstance(workers, int) else 1
+
+
+def _with_answers(trials: list[Trial], expectation: Expectation) -> list[Trial]:
+    """Add the debugging questions to the trials that hung; repeats of a variant are siblings."""
+    answered = []
+    for trial in trials:
+        if trial.purpose is Purpose.STACKS and trial.diagnosis is not None:
+            siblings = [
+                other
+                for other in trials
+                if other.variant == trial.variant and other.purpose is Purpose.STACKS
+            ]
+            debuggability = answer_questions(trial, expectation, siblings)
+            trial = msgspec.structs.replace(trial, debuggability=debuggability)
+        answered.append(trial)
+    return answered
+
+
+def _header(request: RunRequest, expectation: Expectation) -> RunHeader:
+    found, scenario = request.found, request.found.scenario
+    return RunHeader(
+        schema_version=SCHEMA_VERSION,
+        id=new_run_id(),
+        started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        scenario=ScenarioInfo(
+            name=scenario.name,
+            title=scenario.title,
+            plants=scenario.plants,
+            why=scenario.why,
+            cure=scenario.cure,
+            reference=found.reference,
+            file=str(found.source_file),
+            source=found.source_file.read_text(encoding="utf-8"),
+            tags=scenario.tags,
+            claims=scenario.claims,
+        ),
+        parameters=dict(request.parameters),
+        variants=request.variants,
+        corrected=request.corrected,
+        repeat=request.repeat,
+        seed=request.seed,
+        timeout_s=request.limit_s,
+        command_line=request.command or tuple(sys.argv),
+        rerun=rerun_command(request),
+        machine=describe_machine(),
+        git=git_state(found.source_file.parent),
+        expectation=expectation,
+    )
+
+
+def rerun_command(request: RunRequest) -> str:
+    """Return the command that makes the same run again, quoted for a shell."""
+    words = ["lab", "run", request.found.reference]
+    kinds = {variant.workers for variant in request.variants}
+    words += ["--variant", "all" if len(kinds) > 1 else str(next(iter(kinds)))]
+    for variant in request.variants:
+        if variant.start_method is not None:
+            words += ["--start-method", str(variant.start_method)]
+    for name, value in request.parameters.items():
+        words += ["--set", f"{name}={value}"]
+    words += ["--timeout", f"{request.limit_s:g}", "--seed", str(request.seed)]
+    words += ["--repeat", str(request.repeat)] if request.repeat > 1 else []
+    words += ["--corrected"] if request.corrected else []
+    words += [] if request.heap else ["--no-heap"]
+    return shlex.join(words)
+
+
+def _result(header: RunHeader, directory: RunDirectory, trials: list[Trial]) -> RunResult:
+    verdicts = [
+        trial.verdict.kind if trial.verdict else VerdictKind.INCONCLUSIVE for trial in trials
+    ]
+    return RunResult(
+        schema_version=SCHEMA_VERSION,
+        id=header.id,
+        finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        elapsed_s=directory.elapsed_s(),
+        verdict=overall(verdicts),
+        trials=tuple(trials),
+        hashes=directory.hashes(),
+    )

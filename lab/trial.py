@@ -1,0 +1,358 @@
+"""One trial: start the target, watch it, capture and diagnose a hang, reap, judge.
+
+Reads from top to bottom as the states of :mod:`lab.lifecycle`. The supervisor's context manager
+reaps on every way out, an exception and Ctrl-C included.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lab.capture import footprint, heap
+from lab.capture.snapshot import take_snapshot
+from lab.diagnose import diagnose
+from lab.judge import judge
+from lab.lifecycle import Lifecycle, State
+from lab.model import (
+    CaptureReport,
+    CaptureStatus,
+    Diagnosis,
+    Event,
+    Expectation,
+    Footprint,
+    FootprintSample,
+    Outcome,
+    Purpose,
+    Reaped,
+    Snapshot,
+    StopExperiment,
+    Trial,
+)
+from lab.scenario import OutcomeKind, Variant
+from lab.store import RunDirectory
+from lab.supervise import (
+    Progress,
+    Supervisor,
+    TargetNotReady,
+    TargetSpec,
+    Watchdog,
+    scenario_launch,
+    stop_one,
+)
+
+STARTUP_LIMIT_S = 20.0
+TICK_S = 0.005
+QUIET_S = 1.0
+"""A target in which nothing has run for this long when its time is up is called quiet."""
+STACKS_LIMIT_S = 10.0
+HEAP_LIMIT_S = 60.0
+EXPERIMENT_LIMIT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPlan:
+    """What one trial has to do."""
+
+    id: str
+    spec: TargetSpec
+    purpose: Purpose
+    repeat: int
+    timeout_s: float
+    expectation: Expectation
+    workers: int
+    flamegraphs: bool = True
+
+    @property
+    def variant(self) -> Variant:
+        """How the workers run."""
+        return self.spec.variant
+
+
+class TrialRun:
+    """A trial in progress. Everything that is learned is kept here until it becomes a record."""
+
+    def __init__(
+        self, plan: TrialPlan, directory: RunDirectory, tell: Callable[[Event], None]
+    ) -> None:
+        self.plan = plan
+        self._directory = directory
+        self._tell = tell
+        self._began = time.monotonic()
+        self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._samples: list[FootprintSample] = []
+        self._baseline_s = self._loaded_s = 0.0
+        self._captures: list[CaptureReport] = []
+        self._diagnosis: Diagnosis | None = None
+        self._experiment: StopExperiment | None = None
+        self._reaped: Reaped | None = None
+        self._life = Lifecycle(lambda state: self._event("state", state=state))
+
+    # -- the steps ----------------------------------------------------------------------------
+
+    def execute(self) -> Trial:
+        """Run the trial to its end and return the record of it."""
+        launch = scenario_launch(
+            self.plan.spec,
+            output=self._directory.captures(self.plan.id),
+            cwd=Path.cwd(),
+        )
+        with Supervisor(launch) as target:
+            outcome = self._run(target)
+            self._life.to(State.REAPING)
+            self._reaped = target.kill()
+            self._event("reaped", killed=self._reaped.killed, survivors=self._reaped.survivors)
+            output = target.outputs
+        self._life.to(State.CHECKING)
+        trial = self._record(outcome, output)
+        self._life.to(State.DONE)
+        return trial
+
+    def _run(self, target: Supervisor) -> Outcome:
+        try:
+            target.wait_ready(STARTUP_LIMIT_S)
+        except TargetNotReady as error:
+            self._event("never-ready", stage=error.stage, message=error.message)
+            reason = f"{error.stage}: {error.message}"
+            return Outcome(kind=OutcomeKind.NEVER_READY, elapsed_s=self._now(), reason=reason)
+        self._event("ready", pid=target.pid)
+        self._baseline_s = self._sample(target)
+        target.go()
+        self._life.to(State.RUNNING)
+        watchdog = Watchdog(target.tree, outside=self._outside(target), clock=self._now)
+        outcome = self._watch(target, watchdog)
+        if outcome.kind not in (OutcomeKind.EXITED, OutcomeKind.CRASHED):
+            self._hung(target, watchdog, outcome)
+        return outcome
+
+    def _watch(self, target: Supervisor, watchdog: Watchdog) -> Outcome:
+        """Poll until the target has ended, is proved deadlocked, or has used up its time."""
+        next_sample = pauses()
+        sample_at = self._now() + next(next_sample)
+        deadline = self._now() + self.plan.timeout_s
+        while True:
+            code = target.poll()
+            if code is not None:
+                return _ended(code, self._now())
+            progress = watchdog.poll()
+            if progress.proof is not None:
+                return self._proved(progress)
+            if self._now() >= deadline:
+                return _out_of_time(progress, self._now(), self.plan.timeout_s)
+            if self._now() >= sample_at:
+                self._sample(target)
+                sample_at = self._now() + next(next_sample)
+            time.sleep(TICK_S)
+
+    def _proved(self, progress: Progress) -> Outcome:
+        proof = progress.proof
+        assert proof is not None
+        self._event(
+            "proved", last_progress_s=proof.last_progress_s, took_ms=round(proof.took_s * 1e3, 1)
+        )
+        return Outcome(
+            kind=OutcomeKind.DEADLOCKED,
+            elapsed_s=self._now(),
+            proof=proof,
+            reason=f"no thread of the tree can run again ({len(proof.threads)} threads)",
+        )
+
+    def _hung(self, target: Supervisor, watchdog: Watchdog, outcome: Outcome) -> None:
+        self._life.to(State.STALLED)
+        self._event("hang", outcome=outcome.kind, reason=outcome.reason)
+        self._loaded_s = self._sample(target)
+        if self.plan.purpose is Purpose.HEAP:
+            return
+        self._life.to(State.CAPTURING)
+        self._capture(target)
+        if self._diagnosis is not None and outcome.kind is OutcomeKind.DEADLOCKED:
+            self._life.to(State.PROBING)
+            self._stop_one(target, watchdog)
+
+    def _capture(self, target: Supervisor) -> None:
+        snapshot, reports = take_snapshot(
+            target.tree(),
+            taken_s=self._now(),
+            outside=self._outside(target),
+            deadline_s=STACKS_LIMIT_S,
+        )
+        saved = self._directory.save_snapshot(self.plan.id, snapshot)
+        size = (self._directory.root / saved).stat().st_size
+        self._captures += _with_artifact(reports, saved, size)
+        for report in reports:
+            self._event(
+                "capture", name=report.name, status=report.status, ms=round(report.seconds * 1e3, 1)
+            )
+        self._relabel(snapshot)
+        self._diagnosis = diagnose(snapshot) if _has_stacks(snapshot) else None
+
+    def _stop_one(self, target: Supervisor, watchdog: Watchdog) -> None:
+        """Kill one of the workers that are stuck and see what that does to the others."""
+        assert self._diagnosis is not None
+        actors = {actor.id: actor for actor in self._diagnosis.actors}
+        stuck = [actors[id_] for cycle in self._diagnosis.cycles for id_ in cycle]
+        if not stuck:
+            return
+        victim, *others = stuck
+        self._experiment = stop_one(
+            target,
+            watchdog,
+            pid=victim.pid,
+            tid=victim.tid,
+            victim_label=victim.label,
+            others={actor.label: (actor.pid, actor.tid) for actor in others},
+            deadline_s=EXPERIMENT_LIMIT_S,
+        )
+        self._event("experiment", victim=victim.label, afterwards=self._experiment.afterwards)
+
+    # -- what is kept -------------------------------------------------------------------------
+
+    def _record(self, outcome: Outcome, output: Any) -> Trial:
+        heaps, heap_reports = self._collect_heap()
+        verdict = judge(self._expectation(), outcome, self._diagnosis, self._reaped)
+        self._event("verdict", verdict=verdict.kind)
+        return Trial(
+            id=self.plan.id,
+            variant=self.plan.variant,
+            corrected=self.plan.spec.corrected,
+            repeat=self.plan.repeat,
+            purpose=self.plan.purpose,
+            started_at=self._started_at,
+            outcome=outcome,
+            workers=self.plan.workers,
+            captures=(*self._captures, *heap_reports),
+            diagnosis=self._diagnosis,
+            verdict=verdict,
+            footprint=self._footprint(),
+            heap=heaps,
+            experiment=self._experiment,
+            reaped=self._reaped,
+            output=output,
+        )
+
+    def _expectation(self) -> Expectation:
+        """A heap trial takes no stacks: it is judged on its outcome only."""
+        expected = self.plan.expectation
+        if self.plan.purpose is Purpose.STACKS:
+            return expected
+        return Expectation(outcome=expected.outcome, cause=type(expected.cause).NONE)
+
+    def _collect_heap(self) -> tuple[tuple[Any, ...], tuple[CaptureReport, ...]]:
+        if self.plan.purpose is not Purpose.HEAP:
+            return (), ()
+        directory = self._directory.captures(self.plan.id)
+        heaps, reports = heap.collect(
+            directory,
+            run_root=self._directory.root,
+            deadline_s=HEAP_LIMIT_S,
+            flamegraphs=self.plan.flamegraphs,
+        )
+        for report in reports:
+            self._event("capture", name=report.name, status=report.status)
+        return heaps, reports
+
+    def _footprint(self) -> Footprint | None:
+        if not self._samples or self.plan.purpose is not Purpose.STACKS:
+            return None
+        return footprint.summarise(
+            self._samples,
+            baseline_s=self._baseline_s,
+            loaded_s=self._loaded_s or _fullest(self._samples),
+            workers=self.plan.workers,
+        )
+
+    def _relabel(self, snapshot: Snapshot) -> None:
+        """Give the samples the names that the stacks showed their processes to have."""
+        labels = {p.process.pid: p.process.label for p in snapshot.processes if p.process.label}
+        self._samples = [_labelled(sample, labels) for sample in self._samples]
+
+    # -- small things -------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return time.monotonic() - self._began
+
+    def _event(self, kind: str, **detail: Any) -> None:
+        event = Event(
+            at_s=self._directory.elapsed_s(),
+            kind=kind,
+            trial=self.plan.id,
+            trial_s=self._now(),
+            detail=detail,
+        )
+        self._directory.append(event)
+        self._tell(event)
+
+    def _sample(self, target: Supervisor) -> float:
+        at_s = self._now()
+        self._samples += footprint.sample(target.tree(), at_s=at_s)
+        return at_s
+
+    def _outside(self, target: Supervisor) -> tuple[int, ...]:
+        return (os.getpid(), target.shim_pid)
+
+
+def pauses() -> Iterator[float]:
+    """Yield the pauses between footprint samples, in seconds: dense at first, then once a second.
+
+    Reading ``smaps_rollup`` takes the target's memory lock, so a long run is sampled sparsely.
+    """
+    pause = 0.02
+    while True:
+        yield pause
+        pause = min(pause * 2, 1.0)
+
+
+def _ended(code: int, now_s: float) -> Outcome:
+    if code < 0:
+        reason = f"ended by signal {-code}"
+        return Outcome(kind=OutcomeKind.CRASHED, elapsed_s=now_s, exit_code=code, reason=reason)
+    reason = f"exit status {code}"
+    return Outcome(kind=OutcomeKind.EXITED, elapsed_s=now_s, exit_code=code, reason=reason)
+
+
+def _out_of_time(progress: Progress, now_s: float, timeout_s: float) -> Outcome:
+    quiet = progress.state == "quiet" and progress.still_s >= min(QUIET_S, timeout_s / 2)
+    return Outcome(
+        kind=OutcomeKind.QUIET if quiet else OutcomeKind.TIMED_OUT,
+        elapsed_s=now_s,
+        reason=(
+            f"nothing ran for the last {progress.still_s:.1f} s, but something could wake it"
+            if quiet
+            else f"still running after {timeout_s:g} s"
+        ),
+        last_waits=progress.waits,
+    )
+
+
+def _has_stacks(snapshot: Snapshot) -> bool:
+    return any(process.threads for process in snapshot.processes)
+
+
+def _fullest(samples: list[FootprintSample]) -> float:
+    """Return the time at which the tree held most memory: its workers were all there then."""
+    totals: dict[float, int] = {}
+    for sample in samples:
+        totals[sample.at_s] = totals.get(sample.at_s, 0) + (sample.pss_bytes or sample.rss_bytes)
+    return max(totals, key=lambda at_s: totals[at_s])
+
+
+def _labelled(sample: FootprintSample, labels: dict[int, str]) -> FootprintSample:
+    return msgspec.structs.replace(sample, label=labels.get(sample.pid, sample.label))
+
+
+def _with_artifact(reports: tuple[CaptureReport, ...], path: str, size: int) -> list[CaptureReport]:
+    """Say in the first report that succeeded where the snapshot is: it holds all the stacks."""
+    done = [report for report in reports if report.status is CaptureStatus.OK]
+    return [
+        msgspec.structs.replace(report, artifacts=(path,), bytes=size)
+        if done and report is done[0]
+        else report
+        for report in reports
+    ]

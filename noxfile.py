@@ -1,0 +1,49 @@
+"""The project's jobs: ``nox -l`` lists them. Each makes its own environment."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = ["3.13", "3.12"]
+
+
+def _install(session: nox.Session, *groups: str) -> None:
+    """Install the project as it stands here, with every extra that its tests use."""
+    wanted = [word for group in groups for word in nox.project.dependency_groups(PROJECT, group)]
+    session.install("--editable", ".[hunt]", *wanted)
+
+
+@nox.session
+def lab(session: nox.Session) -> None:
+    """Run the lab: nox -s lab -- run deadlock."""
+    session.install(".")
+    session.run("lab", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests on each supported Python that is here; pytest options may follow --."""
+    _install(session, "test")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check format, style, types and layers."""
+    _install(session, "lint")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("mypy")
+    session.run("lint-imports")
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Print the measurements: nox -s benchmarks [-- NAME...] runs all, or those named."""
+    _install(session, "test", "benchmark")
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)
