@@ -139,6 +139,9 @@ class HeapUse(Record, frozen=True, kw_only=True):
     """The lines that held most at the peak: (``file:line (function)``, bytes)."""
     artifact: str = ""
     flamegraph: str = ""
+    part_of: str = ""
+    """For a thread: the label of its process. ``peak_bytes`` is then the thread's share at the
+    moment of the process's peak, and not to be added to it."""
 
 
 class CaptureStatus(enum.StrEnum):
