@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from lab.errors import LabError, UsageError
+from lab.errors import InconclusiveError, LabError, UsageError
 from lab.model import (
     SCHEMA_VERSION,
     Event,
@@ -50,7 +50,7 @@ def _explained(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = "free some space, or another --output DIR"
-            raise LabError(f"no space left to record in {path}", next_step=hint) from error
+            raise InconclusiveError(f"no space left to record in {path}", next_step=hint) from error
         raise UsageError(
             f"cannot write {path}: {error.strerror}",
             wanted="a directory that you may write to",
@@ -74,7 +74,8 @@ class RunDirectory:
     def create(cls, output: Path, header: RunHeader) -> RunDirectory:
         """Make ``output/<scenario>/<run id>/`` and write the header into it.
 
-        Raises :class:`UsageError` when it may not be written, :class:`LabError` on a full disk.
+        Raises :class:`UsageError` when it may not be written, and :class:`InconclusiveError` on a
+        full disk.
         """
         run = cls(output / header.scenario.name / header.id)
         with _explained(run.root):

@@ -1,0 +1,1 @@
+"""Measurements, each a module with ``main(arguments)``; ``nox -s benchmarks -- NAME`` runs one."""

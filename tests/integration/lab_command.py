@@ -1,0 +1,55 @@
+"""Running the real command line in a process of its own, for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LIMIT_S = 120
+"""A safety net only: no test depends on how long anything takes."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def complaint(self) -> str:
+        """The last line on stderr; a deliberate error is that line and no traceback."""
+        assert "Traceback" not in self.err, self.err
+        lines = [line for line in self.err.splitlines() if line.startswith("lab: ")]
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+
+def lab(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Done:
+    """Run ``lab`` with ``arguments`` and wait for its end."""
+    done = subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """Return the words that run ``lab`` on this interpreter."""
+    return [sys.executable, "-m", "lab", *map(str, arguments)]
