@@ -1,0 +1,126 @@
+"""Charts of memory, drawn by pygal and stripped to what the page needs.
+
+pygal writes a script, a style sheet, fixed ids and links to its home page into every chart. All
+of that is taken out: the page's own style sheet colours the charts, so that they follow dark mode
+and two of them do not collide, and nothing is left that could make a request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from xml.etree import ElementTree
+
+import pygal
+from markupsafe import Markup
+
+from lab.model import FootprintSample
+from lab.report.columns import Column
+from lab.report.words import mebibytes
+
+_PYGAL: Any = pygal  # it is not typed
+_SVG = "{http://www.w3.org/2000/svg}"
+_DROPPED = {"script", "style", "desc", "defs", "title"}
+_DROPPED_CLASSES = {"tooltip-overlay", "background"}
+_LONG_NUMBER = re.compile(r"(\d+\.\d)\d+")
+
+
+def added_chart(columns: Sequence[Column], name: str) -> Markup | None:
+    """Return bars of what each worker added, by PSS, USS and RSS; ``None`` without figures."""
+    known = [(column, footprint) for column in columns if (footprint := column.footprint)]
+    if not any(footprint.added_pss_bytes is not None for _, footprint in known):
+        return None
+    chart = _PYGAL.HorizontalBar(
+        **_options(height=92 + 84 * len(known)),
+        print_values=True,
+        print_values_position="top",
+        formatter=lambda value: f"{value:.1f}",
+        value_formatter=lambda value: f"{value:.1f}",
+    )
+    # pygal draws horizontal bars from the bottom up: reversed, the first is at the top.
+    known.reverse()
+    chart.x_labels = [column.label for column, _ in known]
+    chart.add("RSS (misleads)", [_value(each.added_rss_bytes) for _, each in known])
+    chart.add("USS", [_value(each.added_uss_bytes) for _, each in known])
+    chart.add("PSS", [_value(each.added_pss_bytes) for _, each in known])
+    said = "Memory that one worker adds, in MiB, by PSS, USS and RSS; the table has the numbers."
+    return _clean(chart, name, said)
+
+
+def over_time_chart(columns: Sequence[Column], name: str) -> Markup | None:
+    """Return lines of the whole tree's PSS over time; ``None`` without samples."""
+    lines = [(c.label, tree_pss(c.footprint.samples)) for c in columns if c.footprint]
+    if not any(len(points) > 1 for _, points in lines):
+        return None
+    chart = _PYGAL.XY(
+        **_options(height=300),
+        include_x_axis=False,
+        show_dots=True,
+        dots_size=2,
+        x_value_formatter=lambda value: f"{value:.2f} s",
+        value_formatter=lambda value: f"{value:.0f}",
+    )
+    for label, points in lines:
+        chart.add(label, points)
+    said = "PSS of the whole process tree over time, in MiB, a line for each variant."
+    return _clean(chart, name, said)
+
+
+def tree_pss(samples: Sequence[FootprintSample]) -> list[tuple[float, float]]:
+    """Return (second, MiB) of all processes together, for each sweep over the tree."""
+    return [
+        (sweep[0].at_s, mebibytes(sum(sample.pss_bytes or 0 for sample in sweep)))
+        for sweep in sweeps(samples)
+        if all(sample.pss_bytes is not None for sample in sweep)
+    ]
+
+
+def sweeps(samples: Sequence[FootprintSample]) -> list[list[FootprintSample]]:
+    """Return the samples sweep by sweep: a new one begins when a process comes up again."""
+    found: list[list[FootprintSample]] = []
+    for sample in sorted(samples, key=lambda each: each.at_s):
+        if not found or sample.pid in {each.pid for each in found[-1]}:
+            found.append([])
+        found[-1].append(sample)
+    return found
+
+
+def _options(height: int) -> dict[str, object]:
+    return {
+        "width": 520,
+        "height": height,
+        "js": [],
+        "css": [],
+        "disable_xml_declaration": True,
+        "legend_at_bottom": True,
+        "legend_box_size": 14,
+        "margin": 8,
+        "min_scale": 3,
+        "max_scale": 6,
+    }
+
+
+def _value(count: int | None) -> float | None:
+    return None if count is None else mebibytes(count)
+
+
+def _clean(chart: Any, name: str, said: str) -> Markup:
+    """Return the chart as inline SVG without scripts, styles, comments, ids and name spaces."""
+    # The parser is handed what pygal has just written and escaped, and drops comments.
+    root = ElementTree.fromstring(chart.render(is_unicode=True))
+    _strip(root)
+    root.attrib.update({"class": f"chart {name}", "role": "img", "aria-label": said, "id": name})
+    text = ElementTree.tostring(root, encoding="unicode")
+    return Markup(_LONG_NUMBER.sub(r"\1", text))
+
+
+def _strip(node: ElementTree.Element) -> None:
+    node.tag = node.tag.removeprefix(_SVG)
+    node.attrib.pop("id", None)
+    for child in list(node):
+        classes = set(child.get("class", "").split())
+        if child.tag.removeprefix(_SVG) in _DROPPED or classes & _DROPPED_CLASSES:
+            node.remove(child)
+        else:
+            _strip(child)

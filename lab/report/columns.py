@@ -1,0 +1,124 @@
+"""One column of the comparison for each variant: its trials, and the one that is shown whole.
+
+Of many repeats the page shows the one that a reader needs most: the first that deviated, else the
+first that was inconclusive, else the first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.model import (
+    Event,
+    Footprint,
+    HeapUse,
+    Purpose,
+    RunRecord,
+    Snapshot,
+    Trial,
+    VerdictKind,
+)
+from lab.scenario import OutcomeKind, Variant
+from lab.store import load_snapshot
+
+_NEED = (VerdictKind.DEVIATED, VerdictKind.INCONCLUSIVE, VerdictKind.AS_EXPECTED, None)
+
+
+@dataclass(frozen=True)
+class Column:
+    """All that is known of one variant."""
+
+    variant: Variant
+    trials: tuple[Trial, ...]
+    """The executions whose stacks were taken, in order."""
+    shown: Trial | None
+    """The one that is shown whole; ``None`` when none was finished."""
+    heap_trials: tuple[Trial, ...]
+    snapshot: Snapshot | None
+    events: tuple[Event, ...]
+    """What the history says of the shown trial, or of all the trials of an unfinished run."""
+
+    @property
+    def slug(self) -> str:
+        """A name for ids on the page."""
+        return self.variant.slug
+
+    @property
+    def label(self) -> str:
+        """A name for people."""
+        return self.variant.label.capitalize()
+
+    @property
+    def proof_times(self) -> list[float]:
+        """Seconds from the last progress to the proof, of every trial that was proved."""
+        return [t.outcome.proof.took_s for t in self.trials if t.outcome.proof is not None]
+
+    @property
+    def outcomes(self) -> list[tuple[OutcomeKind, int]]:
+        """How often each outcome was seen, the most frequent first."""
+        return Counter(trial.outcome.kind for trial in self.trials).most_common()
+
+    @property
+    def verdicts(self) -> list[tuple[VerdictKind, int]]:
+        """How often each verdict was given, in order of what a reader needs to see first."""
+        counts = Counter(trial.verdict.kind for trial in self.trials if trial.verdict)
+        return [(kind, counts[kind]) for kind in _NEED if kind is not None and counts[kind]]
+
+    @property
+    def verdict(self) -> VerdictKind | None:
+        """The worst verdict of all the trials; ``None`` when there is none."""
+        return self.verdicts[0][0] if self.verdicts else None
+
+    @property
+    def footprint(self) -> Footprint | None:
+        """The memory of the shown trial, or of the first trial that has any."""
+        ordered = [self.shown, *self.trials, *self.heap_trials]
+        return next((t.footprint for t in ordered if t is not None and t.footprint), None)
+
+    @property
+    def heap(self) -> tuple[HeapUse, ...]:
+        """What the heap profiler saw, from the pass made for it."""
+        ordered = [*self.heap_trials, *self.trials]
+        return next((trial.heap for trial in ordered if trial.heap), ())
+
+    def footprints(self) -> list[Footprint]:
+        """The footprints of all its trials."""
+        return [trial.footprint for trial in self.trials if trial.footprint]
+
+
+def columns_of(record: RunRecord) -> tuple[Column, ...]:
+    """Return a column for each variant of the run, in the order in which they were asked for."""
+    return tuple(_column(record, variant) for variant in record.header.variants)
+
+
+def _column(record: RunRecord, variant: Variant) -> Column:
+    trials = record.result.trials if record.result else ()
+    mine = [trial for trial in trials if trial.variant == variant]
+    stacks = tuple(trial for trial in mine if trial.purpose is Purpose.STACKS)
+    shown = choose(stacks)
+    return Column(
+        variant=variant,
+        trials=stacks,
+        shown=shown,
+        heap_trials=tuple(trial for trial in mine if trial.purpose is Purpose.HEAP),
+        snapshot=load_snapshot(Path(record.directory), shown.id) if shown else None,
+        events=_events(record, variant, shown),
+    )
+
+
+def choose(trials: Sequence[Trial]) -> Trial | None:
+    """Return the trial that a reader needs most to see, or ``None`` when there is none."""
+    kinds = [trial.verdict.kind if trial.verdict else None for trial in trials]
+    for need in _NEED:
+        if need in kinds:
+            return trials[kinds.index(need)]
+    return None
+
+
+def _events(record: RunRecord, variant: Variant, shown: Trial | None) -> tuple[Event, ...]:
+    if shown is not None:
+        return tuple(event for event in record.history if event.trial == shown.id)
+    return tuple(event for event in record.history if event.trial.startswith(variant.slug))

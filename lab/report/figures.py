@@ -1,0 +1,147 @@
+"""The key figures, one row each with a cell for every variant: for the page and the terminal.
+
+With repeats a cell sums up all the trials; otherwise it says what the one trial showed.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lab.model import Footprint, Trial
+from lab.report.columns import Column
+from lab.report.words import (
+    CAUSES,
+    OUTCOMES,
+    UNMEASURED,
+    counted,
+    duration,
+    experiment_words,
+    size,
+    spread,
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row: what is compared, what it means, and its value in each column."""
+
+    label: str
+    meaning: str
+    cells: tuple[str, ...]
+
+
+def figures(columns: Sequence[Column]) -> list[Figure]:
+    """Return the rows that at least one column has something to say to."""
+    rows = [
+        Figure(label, meaning, tuple(value(column) for column in columns))
+        for label, meaning, value in _ROWS
+    ]
+    return [row for row in rows if set(row.cells) - {UNMEASURED, ""}]
+
+
+def outcome_words(column: Column) -> str:
+    """Return the outcome, counted when there are repeats."""
+    if len(column.trials) == 1:
+        return OUTCOMES[column.trials[0].outcome.kind]
+    total = len(column.trials)
+    parts = (f"{OUTCOMES[kind]}: {count} of {total}" for kind, count in column.outcomes)
+    return "; ".join(parts) or UNMEASURED
+
+
+def cause_words(column: Column) -> str:
+    """Return the named root cause, or each that was named with how often."""
+    causes = [CAUSES[trial.diagnosis.cause] for trial in column.trials if trial.diagnosis]
+    if len(set(causes)) < 2:
+        return "".join(set(causes)) or "no diagnosis"
+    return "; ".join(f"{cause}: {causes.count(cause)}" for cause in sorted(set(causes)))
+
+
+def proof_spread(column: Column) -> str:
+    """Return how long the proof took after the last progress seen."""
+    return spread(column.proof_times)
+
+
+def added(column: Column, read: Callable[[Footprint], int | None]) -> str:
+    """Return the median of a memory figure over the trials that have it."""
+    known = [value for value in map(read, _footprints(column)) if value is not None]
+    return size(statistics.median(known)) if known else UNMEASURED
+
+
+def _footprints(column: Column) -> list[Footprint]:
+    return column.footprints() or ([column.footprint] if column.footprint else [])
+
+
+def score_words(column: Column) -> str:
+    """Return how many of the debugging questions were answered, in the trial that is shown."""
+    answers = column.shown.debuggability if column.shown else None
+    return f"{answers.score} of {len(answers.answers)}" if answers else UNMEASURED
+
+
+def survivors_words(column: Column) -> str:
+    """Return what was left when everything had been reaped; it must be nothing."""
+    reaped = [trial.reaped for trial in column.trials if trial.reaped]
+    left = sum(len(each.survivors) for each in reaped)
+    if not reaped:
+        return UNMEASURED
+    return counted(left, "process", "processes") if left else "nothing"
+
+
+def heap_words(column: Column) -> str:
+    """Return the highest peak that the heap profiler saw in one process."""
+    peaks = [use.peak_bytes for use in column.heap]
+    return size(max(peaks)) if peaks else UNMEASURED
+
+
+def stacks_words(column: Column) -> str:
+    """Return what taking the stacks cost, and how long the target stood still for it."""
+    price = column.shown.debuggability if column.shown else None
+    if price is None:
+        return UNMEASURED
+    dumps = counted(price.dumps, "capture")
+    return f"{dumps} in {duration(price.seconds)}, target paused {duration(price.paused_s)}"
+
+
+def stop_words(column: Column) -> str:
+    """Return what happened when one worker was stopped."""
+    tried = column.shown.experiment if column.shown else None
+    return experiment_words(tried) if tried else UNMEASURED
+
+
+def elapsed_words(column: Column) -> str:
+    """Return how long the program ran."""
+    return spread([trial.outcome.elapsed_s for trial in column.trials])
+
+
+def stuck_words(column: Column) -> str:
+    """Return who is in the cycle, of how many."""
+    shown: Trial | None = column.shown
+    if shown is None or shown.diagnosis is None or not shown.diagnosis.cycles:
+        return UNMEASURED
+    stuck = {actor for cycle in shown.diagnosis.cycles for actor in cycle}
+    return f"{len(stuck)} of {counted(shown.workers, 'worker')}"
+
+
+_ROWS: tuple[tuple[str, str, Callable[[Column], str]], ...] = (
+    ("Outcome", "How the program ended, before anything is concluded from it.", outcome_words),
+    ("Proved after", "From the last progress of any thread to the proof.", proof_spread),
+    ("Root cause", "Inferred from outside, without reading the ground truth.", cause_words),
+    ("In the cycle", "Workers that wait for each other.", stuck_words),
+    ("Questions answered", "Of the seven debugging questions below.", score_words),
+    ("Stacks", "What it took to see where everybody stands.", stacks_words),
+    ("One worker stopped", "One was killed and the others were left alone.", stop_words),
+    (
+        "Memory per worker, PSS",
+        "What one more worker costs; shared pages are divided among those that share them.",
+        lambda column: added(column, lambda f: f.added_pss_bytes),
+    ),
+    (
+        "Memory per worker, USS",
+        "Pages that no other process shares: what would be freed.",
+        lambda column: added(column, lambda f: f.added_uss_bytes),
+    ),
+    ("Heap peak", "The highest in one process, by the allocation profiler.", heap_words),
+    ("Ran for", "From its start to the end of the observation.", elapsed_words),
+    ("Left behind", "Processes alive after the clean-up.", survivors_words),
+)

@@ -1,0 +1,208 @@
+"""The compact result on the terminal: the variants side by side, the waits in words, the way on.
+
+Nothing that comes from a run is read as markup: file names and messages may hold brackets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lab.model import CaptureReport, CaptureStatus, Diagnosis, Edge, RunRecord, VerdictKind
+from lab.report.columns import Column, columns_of
+from lab.report.figures import (
+    added,
+    cause_words,
+    heap_words,
+    outcome_words,
+    proof_spread,
+    score_words,
+    stop_words,
+    survivors_words,
+)
+from lab.report.words import (
+    CAPTURES,
+    EVIDENCE,
+    NO_HOLDERS,
+    UNMEASURED,
+    VERDICTS,
+    counted,
+    duration,
+    place,
+    visible,
+)
+
+_STYLES = {
+    VerdictKind.AS_EXPECTED: "bold green",
+    VerdictKind.DEVIATED: "bold red",
+    VerdictKind.INCONCLUSIVE: "bold yellow",
+}
+_SIGNS = {
+    VerdictKind.AS_EXPECTED: "✓",
+    VerdictKind.DEVIATED: "✗",
+    VerdictKind.INCONCLUSIVE: "?",
+}
+
+
+def print_summary(record: RunRecord, console: Console, report: Path | None) -> None:
+    """Print the result of a run, finished or not; ``report`` is where the page is, if anywhere."""
+    columns = columns_of(record)
+    console.print(_heading(record))
+    console.print(_side_by_side(columns))
+    for column in columns:
+        console.print(Text.assemble("\n", (column.label, "bold")))
+        for indent, line in _waits(column):
+            for part in line.wrap(console, console.width - indent):
+                part.rstrip()
+                console.print(Text.assemble(" " * indent, part))
+    console.print(_way_on(record, report), soft_wrap=True)
+
+
+def _heading(record: RunRecord) -> Text:
+    scenario, result = record.header.scenario, record.result
+    what = "corrected" if record.header.corrected else "faulty"
+    text = Text(f"{visible(scenario.name)} ({what}): ", style="bold")
+    if result is None:
+        text.append("unfinished, no verdict", style="bold yellow")
+    else:
+        text.append_text(_verdict(result.verdict))
+        text.append(f"  in {duration(result.elapsed_s)}", style="dim")
+    return text
+
+
+def _verdict(kind: VerdictKind | None) -> Text:
+    if kind is None:
+        return Text("not finished", style="yellow")
+    return Text(f"{_SIGNS[kind]} {VERDICTS[kind].lower()}", style=_STYLES[kind])
+
+
+def _side_by_side(columns: tuple[Column, ...]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
+    table.add_column("", style="dim", no_wrap=True)
+    for column in columns:
+        table.add_column(Text(column.label), overflow="fold", ratio=1)
+    for label, cells in _rows(columns):
+        table.add_row(Text(label), *cells)
+    return table
+
+
+def _rows(columns: tuple[Column, ...]) -> Iterator[tuple[str, list[Text]]]:
+    """Yield the rows that at least one variant has something to say to."""
+    yield "verdict", [_verdicts(column) for column in columns]
+    plain = (
+        ("outcome", outcome_words),
+        ("proved after", proof_spread),
+        ("cause", cause_words),
+        ("left behind", survivors_words),
+        ("memory/worker", _memory_words),
+        ("heap peak", heap_words),
+        ("captures", _capture_words),
+        ("one stopped", stop_words),
+        ("questions", score_words),
+    )
+    for label, words in plain:
+        cells = [words(column) for column in columns]
+        if set(cells) - {UNMEASURED, ""}:
+            yield label, [Text(visible(cell)) for cell in cells]
+
+
+def _verdicts(column: Column) -> Text:
+    """Return the verdict; of repeats, each verdict with how often it was given."""
+    if len(column.trials) < 2:
+        return _verdict(column.verdict)
+    parts = [
+        Text.assemble(_verdict(kind), f": {count} of {len(column.trials)}")
+        for kind, count in column.verdicts
+    ]
+    return Text("\n").join(parts) if parts else _verdict(None)
+
+
+def _memory_words(column: Column) -> str:
+    pss = added(column, lambda footprint: footprint.added_pss_bytes)
+    uss = added(column, lambda footprint: footprint.added_uss_bytes)
+    return UNMEASURED if {pss, uss} == {UNMEASURED} else f"{pss} PSS, {uss} USS"
+
+
+def _capture_words(column: Column) -> str:
+    captures = _captures(column)
+    if not captures:
+        return UNMEASURED
+    failed = sum(capture.status is CaptureStatus.FAILED for capture in captures)
+    took = duration(sum(capture.seconds for capture in captures))
+    paused = duration(sum(capture.paused_s or 0.0 for capture in captures))
+    words = f"{len(captures)} in {took}, pause {paused}"
+    return f"{words}; {failed} failed" if failed else words
+
+
+def _captures(column: Column) -> tuple[CaptureReport, ...]:
+    return column.shown.captures if column.shown else ()
+
+
+def _waits(column: Column) -> Iterator[tuple[int, Text]]:
+    """Yield (indent, line): the waits of the shown trial, those of the cycle first."""
+    trial = column.shown
+    if trial is None:
+        yield 2, Text("no trial of it was finished", style="dim")
+        return
+    diagnosis = trial.diagnosis
+    if diagnosis is None:
+        yield 2, Text(f"no diagnosis; {visible(trial.outcome.reason) or 'it did not hang'}")
+    else:
+        yield 2, Text(visible(diagnosis.headline))
+        ring = {actor for cycle in diagnosis.cycles for actor in cycle}
+        for edge in sorted(diagnosis.edges, key=lambda edge: edge.waiter not in ring):
+            yield 4, _wanted(edge, diagnosis)
+            yield 6, _held(edge, diagnosis)
+    for capture in _captures(column):
+        if capture.status is not CaptureStatus.OK:
+            yield 4, _failed(capture)
+
+
+def _wanted(edge: Edge, diagnosis: Diagnosis) -> Text:
+    names = {each.id: f"{each.kind} {each.name}" for each in diagnosis.resources}
+    text = Text(f"{_label(edge.waiter, diagnosis)} waits at ")
+    text.append(visible(place(edge.at)), style="yellow")
+    text.append(f" for {visible(names.get(edge.resource, edge.resource))}")
+    return text
+
+
+def _held(edge: Edge, diagnosis: Diagnosis) -> Text:
+    if edge.holder is None:
+        reason = NO_HOLDERS[edge.no_holder] if edge.no_holder else ""
+        text = Text(f"no live holder: {reason}" if reason else "holder unknown")
+    else:
+        text = Text(f"held by {_label(edge.holder, diagnosis)}")
+    if edge.held_at is not None:
+        text.append(" since ")
+        text.append(visible(place(edge.held_at)), style="cyan")
+    text.append(f" [{EVIDENCE[edge.evidence][0]}]", style="dim")
+    return text
+
+
+def _label(actor: str, diagnosis: Diagnosis) -> str:
+    labels = {each.id: each.label for each in diagnosis.actors}
+    return visible(labels.get(actor, actor))
+
+
+def _failed(capture: CaptureReport) -> Text:
+    how = CAPTURES[capture.status].lower()
+    return Text(f"capture {visible(capture.name)} {how}: {visible(capture.reason)}", "yellow")
+
+
+def _way_on(record: RunRecord, report: Path | None) -> Text:
+    """Return the paths and the command; each on one line of its own, so that it can be copied."""
+    text = Text("\n")
+    if record.result is None:
+        done = counted(len(record.history), "event")
+        text.append(f"unfinished  {done} recorded in {visible(record.directory)}\n")
+    if report is not None:
+        text.append("report  ", style="dim")
+        text.append(f"{visible(str(report))}\n")
+    text.append("again   ", style="dim")
+    text.append(visible(record.header.rerun))
+    return text

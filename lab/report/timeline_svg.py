@@ -1,0 +1,169 @@
+"""The timeline as an accessible drawing.
+
+The time up to the proof is usually a small part of a trial, and the part that matters: the scale
+is stretched there, and a break in the axis says so. All variants of a page share one scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from lab.report.svg import element, path, picture
+from lab.report.timeline import Bar, Lane, Moment, Timeline
+from lab.report.words import duration, shorten
+
+WIDTH, LEFT, RIGHT = 920.0, 128.0, 24.0
+LANE_HEIGHT, BAR_HEIGHT, TOP = 46.0, 18.0, 54.0
+BUBBLE, APART = 9.0, 21.0
+FOCUS_SHARE = 0.6
+"""How much of the width the stretched part gets, when there is one."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Seconds to pixels: linear, or linear in two parts that meet at ``focus_s``."""
+
+    end_s: float
+    focus_s: float | None
+
+    def x(self, seconds: float) -> float:
+        """Return where a time is drawn."""
+        at = min(max(seconds, 0.0), self.end_s)
+        wide = WIDTH - LEFT - RIGHT
+        if self.focus_s is None:
+            return LEFT + wide * at / self.end_s
+        if at <= self.focus_s:
+            return LEFT + wide * FOCUS_SHARE * at / self.focus_s
+        rest = (at - self.focus_s) / (self.end_s - self.focus_s)
+        return LEFT + wide * (FOCUS_SHARE + (1 - FOCUS_SHARE) * rest)
+
+    def ticks(self) -> list[float]:
+        """Return round times over the axis, of each part if there are two."""
+        if self.focus_s is None:
+            return _round_times(0.0, self.end_s, 7)
+        later = _round_times(self.focus_s, self.end_s, 4)
+        return [*_round_times(0.0, self.focus_s, 5), *(t for t in later if t > self.focus_s * 1.3)]
+
+
+def shared_scale(timelines: Iterable[Timeline]) -> Scale:
+    """Return one scale for all: stretched up to the last proof, if that is early in the whole."""
+    known = list(timelines)
+    end = max((each.end_s for each in known), default=0.0) or 1.0
+    focus = max((each.focus_s for each in known if each.focus_s), default=None)
+    return Scale(end, focus if focus and focus < FOCUS_SHARE * end else None)
+
+
+def _round_times(start: float, end: float, wanted: int) -> list[float]:
+    """Return about ``wanted`` multiples of 1, 2 or 5 times a power of ten."""
+    step = 10.0**-6
+    while (end - start) / step > wanted:
+        step *= 2.5 if f"{step:e}"[0] == "2" else 2
+    first = -int(-start // step)
+    return [step * n for n in range(first, int(end / step + 1e-9) + 1)]
+
+
+def draw_timeline(shown: Timeline, scale: Scale, name: str, title: str) -> Markup:
+    """Return the drawing; ``name`` makes its ids unique on the page."""
+    bottom = TOP + LANE_HEIGHT * max(1, len(shown.lanes))
+    said = [f"{lane.label}: {lane.note}." for lane in shown.lanes]
+    said += [f"{duration(moment.at_s)}: {moment.text}." for moment in shown.moments]
+    return picture(
+        name,
+        title,
+        " ".join(said),
+        WIDTH,
+        bottom + 30,
+        _axis(scale, bottom),
+        *_moments(shown.moments, scale, bottom),
+        *(_lane(lane, scale, index) for index, lane in enumerate(shown.lanes)),
+    )
+
+
+def _axis(scale: Scale, bottom: float) -> Markup:
+    parts = [element("path", d=path([(LEFT, bottom), (WIDTH - RIGHT, bottom)]), class_="axis")]
+    for tick in scale.ticks():
+        x = scale.x(tick)
+        parts.append(element("path", d=path([(x, bottom), (x, bottom + 5)]), class_="axis"))
+        words = duration(tick)
+        parts.append(
+            element("text", words, x=x, y=bottom + 19, text_anchor="middle", class_="tick")
+        )
+    if scale.focus_s is not None:
+        x = scale.x(scale.focus_s)
+        zigzag = [
+            (x - 4, bottom + 7),
+            (x - 1, bottom - 7),
+            (x + 1, bottom + 7),
+            (x + 4, bottom - 7),
+        ]
+        parts.append(element("path", d=path(zigzag), class_="break"))
+    return element("g", *parts)
+
+
+def _moments(moments: Sequence[Moment], scale: Scale, bottom: float) -> list[Markup]:
+    """Draw numbered bubbles in a row, apart from each other, each led to its true time."""
+    drawn = []
+    for number, (moment, x) in enumerate(zip(moments, spread_out(moments, scale), strict=True), 1):
+        at = scale.x(moment.at_s)
+        down = [(x, 14 + BUBBLE), (x, 30), (at, 42), (at, bottom)]
+        if moment.length_s:
+            until = scale.x(moment.at_s + moment.length_s)
+            width = max(1.5, until - at)
+            drawn.append(
+                element("rect", x=at, y=44, width=width, height=bottom - 44, class_="span")
+            )
+        drawn.append(element("path", d=path(down), class_="leader"))
+        drawn.append(element("circle", cx=x, cy=14, r=BUBBLE, class_="bubble"))
+        text = str(number)
+        drawn.append(element("text", text, x=x, y=18, text_anchor="middle", class_="number"))
+    return drawn
+
+
+def spread_out(moments: Sequence[Moment], scale: Scale) -> list[float]:
+    """Return where the bubbles go: near their times, in order, at least ``APART`` from each other.
+
+    First pushed to the right, then back from the right edge. With more bubbles than fit they keep
+    their order and share the width evenly.
+    """
+    room = (WIDTH - LEFT - RIGHT) / max(1, len(moments) - 1)
+    apart = min(APART, room)
+    places: list[float] = []
+    for moment in moments:
+        x = scale.x(moment.at_s)
+        places.append(max(x, places[-1] + apart) if places else x)
+    limit = WIDTH - RIGHT
+    for index in reversed(range(len(places))):
+        places[index] = min(places[index], limit)
+        limit = places[index] - apart
+    return places
+
+
+def _lane(lane: Lane, scale: Scale, index: int) -> Markup:
+    top = TOP + LANE_HEIGHT * index + 4
+    label = shorten(lane.label, 17)
+    parts = [
+        element("text", label, x=LEFT - 10, y=top + 13, text_anchor="end", class_="lane"),
+        *(_bar(bar, scale, top) for bar in lane.bars),
+    ]
+    if lane.note:
+        start = scale.x(lane.bars[-1].start_s if lane.bars else 0.0)
+        x = min(start, WIDTH - RIGHT - 6.6 * min(len(lane.note), 100))
+        note = shorten(lane.note, 100)
+        parts.append(element("text", note, x=max(LEFT, x), y=top + BAR_HEIGHT + 14, class_="note"))
+    return element("g", *parts)
+
+
+def _bar(bar: Bar, scale: Scale, top: float) -> Markup:
+    start, end = scale.x(bar.start_s), scale.x(bar.end_s)
+    return element(
+        "rect",
+        x=start,
+        y=top,
+        width=max(2.0, end - start),
+        height=BAR_HEIGHT,
+        rx=2,
+        class_=f"bar {bar.kind}",
+    )

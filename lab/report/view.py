@@ -1,0 +1,140 @@
+"""What the page's templates are given: the records, and everything that takes more than a lookup.
+
+Every part is worked out here and not in a template, so that it can be tested as a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from lab.model import Evidence, FootprintSample, RunRecord, ThreadWait, Trial
+from lab.report.charts import added_chart, over_time_chart, sweeps
+from lab.report.columns import Column, columns_of
+from lab.report.figures import Figure, figures
+from lab.report.files import File, run_files, trial_files
+from lab.report.graph_layout import tags_of
+from lab.report.graph_svg import draw_graph, grades
+from lab.report.sources import MOST_THREADS, Excerpt, StackView, excerpts, sources_of, stacks
+from lab.report.timeline import Timeline, timeline
+from lab.report.timeline_svg import Scale, draw_timeline, shared_scale
+from lab.report.words import duration
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One variant's part of every section."""
+
+    column: Column
+    graph: Markup | None
+    grades: list[tuple[Evidence, str, str, Markup]]
+    tags: dict[str, str]
+    labels: dict[str, str]
+    timeline: Timeline
+    timeline_drawing: Markup | None
+    excerpts: list[Excerpt]
+    stacks: list[StackView]
+    stacks_left_out: int
+    waits: tuple[ThreadWait, ...]
+    """The kernel's evidence: what each thread was blocked in."""
+    files: list[File]
+    at_peak: list[FootprintSample]
+    """Every process, in the sweep in which the tree's PSS was highest."""
+
+    @property
+    def trial(self) -> Trial | None:
+        """The trial that is shown whole."""
+        return self.column.shown
+
+
+@dataclass(frozen=True)
+class Page:
+    """The whole page."""
+
+    record: RunRecord
+    panels: tuple[Panel, ...]
+    figures: list[Figure]
+    unfinished: str
+    """How far an unfinished run came; empty when it finished."""
+    added: Markup | None
+    over_time: Markup | None
+    files: list[File]
+
+    @property
+    def repeated(self) -> bool:
+        """Whether a variant was run more than once."""
+        return any(len(panel.column.trials) > 1 for panel in self.panels)
+
+
+def page_of(record: RunRecord) -> Page:
+    """Return everything that the page shows of a run."""
+    columns = columns_of(record)
+    timelines = [timeline(column) for column in columns]
+    scale = shared_scale(timelines)
+    pairs = zip(columns, timelines, strict=True)
+    return Page(
+        record=record,
+        panels=tuple(_panel(record, column, shown, scale) for column, shown in pairs),
+        figures=figures(columns),
+        unfinished=_how_far(record),
+        added=added_chart(columns, "chart-added"),
+        over_time=over_time_chart(columns, "chart-over-time"),
+        files=run_files(record),
+    )
+
+
+def _panel(record: RunRecord, column: Column, shown: Timeline, scale: Scale) -> Panel:
+    trial, slug = column.shown, column.slug
+    diagnosis = trial.diagnosis if trial else None
+    drawn = diagnosis if diagnosis and (diagnosis.actors or diagnosis.edges) else None
+    title = f"Wait-for graph, {column.label}"
+    threads = sum(len(c.threads) for c in column.snapshot.processes) if column.snapshot else 0
+    return Panel(
+        column=column,
+        graph=draw_graph(drawn, f"graph-{slug}", title) if drawn else None,
+        grades=grades(drawn) if drawn else [],
+        tags=tags_of(drawn) if drawn else {},
+        labels={actor.id: actor.label for actor in drawn.actors} if drawn else {},
+        timeline=shown,
+        timeline_drawing=_drawing(shown, scale, column),
+        excerpts=excerpts(diagnosis, sources_of(column.snapshot, record.header.scenario)),
+        stacks=stacks(column.snapshot, diagnosis),
+        stacks_left_out=max(0, threads - MOST_THREADS),
+        waits=_waits(trial),
+        files=trial_files(record, [trial, *column.heap_trials]),
+        at_peak=_at_peak(column),
+    )
+
+
+def _drawing(shown: Timeline, scale: Scale, column: Column) -> Markup | None:
+    if not shown.lanes and not shown.moments:
+        return None
+    return draw_timeline(shown, scale, f"timeline-{column.slug}", f"Timeline, {column.label}")
+
+
+def _waits(trial: Trial | None) -> tuple[ThreadWait, ...]:
+    if trial is None:
+        return ()
+    return trial.outcome.proof.threads if trial.outcome.proof else trial.outcome.last_waits
+
+
+def _at_peak(column: Column) -> list[FootprintSample]:
+    groups = sweeps(column.footprint.samples) if column.footprint else []
+    return max(groups, key=_total_pss, default=[])
+
+
+def _total_pss(samples: Sequence[FootprintSample]) -> int:
+    return sum(sample.pss_bytes or 0 for sample in samples)
+
+
+def _how_far(record: RunRecord) -> str:
+    """Say what the last thing was that an unfinished run wrote down."""
+    if record.result is not None:
+        return ""
+    if not record.history:
+        return "It wrote its plan, and then nothing: it was ended before the first trial began."
+    last = record.history[-1]
+    where = f" of trial {last.trial}" if last.trial else ""
+    return f"Its last event is “{last.kind}”{where}, {duration(last.at_s)} after it began."
