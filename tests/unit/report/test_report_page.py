@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import report_records as records
-
 from lab.report.html import render
+from tests.unit.report import runs
 
 
 def test_a_page_is_made_of_a_finished_run(tmp_path: Path) -> None:
-    page = render(records.deadlock_run(tmp_path))
+    page = render(runs.deadlock_run(tmp_path))
     assert page.startswith("<!DOCTYPE html>")
-    assert f"deadlock.py:{records.WANTS}" in page
+    assert f"deadlock.py:{runs.WANTS}" in page
     assert "Processes (fork)" in page
     assert len(page.encode()) < 500_000

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from report_answers import debuggability
 
 from lab.model import (
     SCHEMA_VERSION,
@@ -53,6 +52,7 @@ from lab.model import (
 from lab.scenario import Cause, OutcomeKind, StartMethod, Variant, Workers
 from lab.store import RunDirectory, load
 from scenarios.deadlock import SCENARIO
+from tests.unit.report.answers import debuggability
 
 THREADS = Variant(Workers.THREADS)
 FORK = Variant(Workers.PROCESSES, StartMethod.FORK)
