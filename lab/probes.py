@@ -23,6 +23,7 @@ from pathlib import Path
 
 from lab import procfs
 from lab.capture import footprint
+from lab.errors import LabError
 
 LIMIT_S = 15.0
 """Seconds that each probe may take."""
@@ -50,7 +51,7 @@ class Seen:
     mend: str = ""
 
 
-class ProbeError(Exception):
+class ProbeError(LabError):
     """A probe did not succeed; the text says what was seen."""
 
 

@@ -35,7 +35,8 @@ import sys
 import sysconfig
 import threading
 import tracemalloc
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,6 +50,12 @@ _NEVER_MS = 24 * 3600 * 1000
 
 
 class _Recorder(Protocol):
+    def start(self) -> object:
+        """Begin to record."""
+
+    def settle(self) -> None:
+        """Do what is left to do once it records."""
+
     def stop(self) -> None:
         """Finish, so that what was recorded can be read."""
 
@@ -69,8 +76,13 @@ class Tracked:
     main_pid: int
 
     def main(self) -> contextlib.AbstractContextManager[None]:
-        """Return a context manager for the whole program, in the main process."""
-        return _tracking(self, "main")
+        """Return a context manager for the whole program, in the main process.
+
+        memray draws no frame that is not deeper than its own start, so a program that is called
+        by the very function that holds the ``with`` is missing from its own flame graph: call it
+        through one function more.
+        """
+        return _Session(self, "main")
 
     def worker(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``function`` with a tracker around it if it runs in a process of its own.
@@ -97,8 +109,13 @@ def _call(plan: Tracked, function: Callable[..., Any], *args: Any, **kwargs: Any
     if _State.pid == os.getpid() or plan.main_pid == os.getpid():
         _record_thread(plan)
         return function(*args, **kwargs)
-    with _tracking(plan, multiprocessing.current_process().name):
-        return function(*args, **kwargs)
+    with _Session(plan, multiprocessing.current_process().name):
+        return _one_frame_deeper(function, *args, **kwargs)
+
+
+def _one_frame_deeper(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call ``function``; see :meth:`Tracked.main`."""
+    return function(*args, **kwargs)
 
 
 def _record_thread(plan: Tracked) -> None:
@@ -108,35 +125,52 @@ def _record_thread(plan: Tracked) -> None:
         file.write(line)
 
 
-@contextlib.contextmanager
-def _tracking(plan: Tracked, label: str) -> Iterator[None]:
-    """Measure this process until the block is left; whatever fails is written down, not raised."""
-    tool, why = _choose(plan.tool)
-    note = {"pid": os.getpid(), "label": label, "tool": tool, "why": why, "error": ""}
-    with _excused(plan, note, "when it began"):
-        _leave_parents_tracker()
-    _State.pid = os.getpid()
-    recorder: _Recorder | None = None
-    with _excused(plan, note, "when it began"):
-        recorder = _Memray(plan) if tool.startswith("memray") else _Tracemalloc(plan)
-    try:
-        yield
-    finally:
+class _Session:
+    """One process being measured. What fails is written into its note, never raised."""
+
+    def __init__(self, plan: Tracked, label: str) -> None:
+        self._plan = plan
+        self._pid = os.getpid()
+        tool, why = _choose(plan.tool)
+        self._note = {"pid": self._pid, "label": label, "tool": tool, "why": why, "error": ""}
+        self._recorder: _Recorder | None = None
+
+    def __enter__(self) -> None:
+        self._try("when it began", self._prepare)
+        _State.pid = self._pid
+        if self._recorder is not None:
+            try:
+                self._recorder.start()  # here: memray counts the frames that it will not draw
+            except Exception as error:  # noqa: BLE001 - the program must run, measured or not
+                self._fail("when it began", error)
+        if self._recorder is not None:
+            self._try("when it began", self._recorder.settle)
+        _write(_path(self._plan, "note"), self._note)
+
+    def __exit__(self, *exc: object) -> None:
         # A fork inside the block leaves it twice; the copy must not touch its parent's capture.
-        if _State.pid == os.getpid() and recorder is not None:
-            with _excused(plan, note, "when it ended"):
-                recorder.stop()
-            _State.pid = None
+        if os.getpid() != self._pid:
+            return
+        _State.pid = None
+        if self._recorder is not None:
+            self._try("when it ended", self._recorder.stop)
+            if self._note["error"]:
+                _write(_path(self._plan, "note"), self._note)
 
+    def _prepare(self) -> None:
+        _leave_parents_tracker()
+        kind = _Memray if str(self._note["tool"]).startswith("memray") else _Tracemalloc
+        self._recorder = kind(self._plan)
 
-@contextlib.contextmanager
-def _excused(plan: Tracked, note: dict[str, Any], when: str) -> Iterator[None]:
-    """Write the note, with what went wrong in the block: the program runs, measured or not."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is not the program's fault
-        note["error"] = f"{when}: {type(error).__name__}: {error}"
-    _write(_path(plan, "note"), note)
+    def _try(self, when: str, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - the program must run, measured or not
+            self._fail(when, error)
+
+    def _fail(self, when: str, error: Exception) -> None:
+        self._note["error"] = f"{when}: {type(error).__name__}: {error}"
+        self._recorder = None
 
 
 def _choose(wanted: str) -> tuple[str, str]:
@@ -159,7 +193,7 @@ class _Memray:
         import memray
 
         _State.profile_hook = threading.getprofile()
-        before = _thread_ids()
+        self._threads_before = _thread_ids()
         self._tracker = memray.Tracker(
             destination=memray.FileDestination(_path(plan, "bin")),
             memory_interval_ms=_NEVER_MS,
@@ -167,10 +201,16 @@ class _Memray:
             # little of what the program asked for.
             trace_python_allocators=bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
         )
-        self._tracker.__enter__()
-        for tid in _thread_ids() - before:
+        self.start = self._tracker.__enter__
+
+    def settle(self) -> None:
+        """Name memray's thread, and let it not make ``os.fork`` warn of a threaded program."""
+        for tid in _thread_ids() - self._threads_before:
             with contextlib.suppress(OSError):
                 Path(f"/proc/self/task/{tid}/comm").write_text(INSTRUMENT_THREAD)
+        warnings.filterwarnings(
+            "ignore", message="This process .* is multi-threaded", category=DeprecationWarning
+        )
 
     def stop(self) -> None:
         """Close the capture."""
@@ -209,8 +249,14 @@ class _Tracemalloc:
         self._plan = plan
         self._pid = os.getpid()
         self._ours = not tracemalloc.is_tracing()
+
+    def start(self) -> None:
+        """Trace, with one frame for each block: the least that names a line."""
         if self._ours:
             tracemalloc.start()
+
+    def settle(self) -> None:
+        """Answer requests from now on."""
         self._previous = signal.signal(SIGNAL, self._asked)
 
     def stop(self) -> None:

@@ -1,14 +1,16 @@
 """A program for the heap trackers: each worker allocates, reports, and then does as it is told.
 
-``program.py REPORT_FD DIRECTORY TOOL VARIANT MEBIBYTES ENDING``. A worker writes one byte to the
-descriptor when its memory is allocated; so does the main process at the end of its own part.
-``ENDING`` is ``hang`` (everybody blocks for ever), ``finish``, ``exit`` (``os._exit`` in the
-workers) or ``unmeasured`` (no worker is wrapped).
+``program.py REPORT_FD DIRECTORY TOOL VARIANT MEBIBYTES ENDING``. One byte is written to the
+descriptor when all workers hold their memory. ``ENDING`` is ``hang`` (everybody blocks for ever),
+``finish``, ``exit`` (``os._exit`` in the workers), ``unmeasured`` (no worker is wrapped, and they
+hang), ``vanished`` (the directory is removed first), ``raise`` (the program ends with an
+exception) or ``forks`` (a fork of the main process leaves the block as well).
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import Any
 
@@ -16,6 +18,7 @@ from lab import Kit, StartMethod, Variant, Workers
 from lab.capture.tracker import tracker
 
 WORKERS = 2
+HANGS = ("hang", "unmeasured")
 
 
 def work(number: int, mebibytes: int, ready: Any, never: Any, ending: str) -> None:
@@ -23,13 +26,15 @@ def work(number: int, mebibytes: int, ready: Any, never: Any, ending: str) -> No
     ready.release()
     if ending == "exit":
         os._exit(0)
-    if ending != "finish":
+    if ending in HANGS:
         never.acquire()
     del memory
 
 
 def main(fd: int, directory: str, tool: str, method: str, mebibytes: int, ending: str) -> None:
     tracked = tracker(directory=directory, tool=tool)
+    if ending == "vanished":
+        shutil.rmtree(directory)
     variant = (
         Variant(Workers.THREADS)
         if method == "threads"
@@ -54,6 +59,10 @@ def run(kit: Kit, fd: int, mebibytes: int, ending: str) -> None:
     os.write(fd, b"!")
     for worker in crew:
         worker.join()
+    if ending == "raise":
+        raise ZeroDivisionError
+    if ending == "forks" and (child := os.fork()):
+        os.waitpid(child, 0)
 
 
 if __name__ == "__main__":
