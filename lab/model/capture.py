@@ -40,6 +40,11 @@ class ThreadStack(Record, frozen=True, kw_only=True):
     frames: tuple[Frame, ...]
     owns_gil: bool = False
     active: bool = False
+    still: bool | None = None
+    """Whether it showed the same frames in a second dump and was never given a CPU between the
+    two; ``None`` when only one dump was taken."""
+    later: tuple[Frame, ...] = ()
+    """Of a thread that moved: the frames of the second dump, without their locals."""
 
 
 class LockState(Record, frozen=True, kw_only=True):
@@ -63,6 +68,8 @@ class RemoteObject(Record, frozen=True, kw_only=True):
     address: int
     type: str
     """The type's qualified name, such as ``threading.Thread`` or ``_thread.lock``."""
+    bases: tuple[str, ...] = ()
+    """The qualified names of its base classes, nearest first, without ``object``."""
     text: str = ""
     """The value, for a ``str`` or an ``int``."""
     attributes: dict[str, int] = msgspec.field(default_factory=dict)
@@ -79,6 +86,11 @@ class ProcessCapture(Record, frozen=True, kw_only=True):
     objects: dict[int, RemoteObject] = msgspec.field(default_factory=dict)
     globals: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
     """Source file to ``{global name: address}``, for names that the frames' lines mention."""
+    searched: tuple[str, ...] = ()
+    """Keys of the locks for which all of its memory was searched: what ``objects`` does not show
+    of them, it does not have."""
+    forked: bool = False
+    """Whether it was forked without exec, and so began with a copy of its parent's memory."""
     tool: str = ""
     """The tool that read the stacks, with its version: ``py-spy 0.4.3``."""
     seconds: float = 0.0

@@ -1,0 +1,77 @@
+"""Running a capture tool with a deadline, and telling apart the ways in which it fails."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+from lab import procfs
+from lab.capture.stacks import CannotReadStacksError, find_tool
+
+_SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
+
+
+def run_tool(name: str, arguments: list[str], *, pid: int, deadline: float) -> str:
+    """Run a tool on process ``pid`` and return its standard output.
+
+    Raises :class:`CannotReadStacksError`, with the remedy, when it is not installed, is refused,
+    takes too long, or the process is gone; and :class:`ToolFailedError` for its other failures.
+    """
+    tool = find_tool(name)
+    if tool is None:
+        raise CannotReadStacksError(f"{name} is not installed", next_step=f"pip install {name}")
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise CannotReadStacksError(f"no time was left for {name} on process {pid}")
+    try:
+        done = subprocess.run(
+            [tool, *arguments],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=left, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise CannotReadStacksError(
+            f"{name} on process {pid} timed out after {left:.1f} s"
+        ) from None
+    except OSError as error:
+        raise CannotReadStacksError(f"{tool}: {error.strerror}") from None
+    if done.returncode == 0:
+        return done.stdout.decode(errors="replace")
+    complaint = done.stderr.decode(errors="replace")
+    _explain(name, pid, complaint)
+    raise ToolFailedError(_summary(complaint) or f"{name} exited with {done.returncode}")
+
+
+class ToolFailedError(CannotReadStacksError):
+    """A tool failed for a reason of its own; ``seen`` is its message, without the backtrace."""
+
+
+def _explain(name: str, pid: int, complaint: str) -> None:
+    """Raise the error that a complaint stands for, if it is one that every tool has."""
+    lowered = complaint.lower()
+    if procfs.stat(pid) is None or "no such process" in lowered:
+        raise CannotReadStacksError(f"process {pid} has ended")
+    if "permission denied" in lowered or "operation not permitted" in lowered:
+        raise CannotReadStacksError(
+            f"{name} may not look into process {pid} (ptrace is refused)", next_step=_remedy()
+        )
+
+
+def _remedy() -> str:
+    scope = (procfs.read(_SCOPE) or b"").strip().decode()
+    if scope == "1":
+        return "sudo sysctl kernel.yama.ptrace_scope=0, or run as root"
+    if scope == "2":
+        return "run as root, or with CAP_SYS_PTRACE"
+    if scope == "3":
+        return "reboot with another kernel.yama.ptrace_scope: 3 cannot be undone"
+    if Path("/.dockerenv").exists():
+        return "docker run --cap-add=SYS_PTRACE"
+    return "run as the user that owns the process, or as root"
+
+
+def _summary(complaint: str) -> str:
+    """Return the causes of a Rust error chain, or the last line of another message, as one line."""
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    head = [line for line in lines[:8] if not line.startswith(("Stack backtrace", "Reason", "0:"))]
+    return " ".join(head)[:300]

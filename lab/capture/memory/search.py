@@ -1,0 +1,78 @@
+"""Finding the lock objects that a thread sleeps on when no variable in sight leads to them.
+
+A lock object holds a pointer to its semaphore. The address of the semaphore is known from the
+kernel, so the object is found by looking for that word in all writable private memory.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from lab import procfs
+from lab.capture.memory.access import CannotReadMemoryError, Memory
+from lab.capture.memory.locks import LOCK_TYPES, read_lock
+from lab.capture.memory.objects import Objects
+from lab.model import RemoteObject
+
+_BODY = 16
+_BLOCK = 1 << 22
+MOST_BYTES = 1 << 29
+"""A process with more writable memory than this is not searched."""
+
+
+def searchable(memory: Memory) -> list[procfs.Mapping] | None:
+    """Return the mappings in which objects can lie, or ``None`` when there is too much of them."""
+    chosen = [
+        mapping
+        for mapping in memory.mappings
+        if mapping.permissions.startswith("rw") and not mapping.shared
+    ]
+    total = sum(mapping.end - mapping.start for mapping in chosen)
+    return chosen if total <= MOST_BYTES else None
+
+
+def find_locks(objects: Objects, semaphores: dict[int, str]) -> Iterator[RemoteObject]:
+    """Yield the lock objects that point at one of ``semaphores`` (address to key)."""
+    for mapping in searchable(objects.memory) or ():
+        for start in range(mapping.start, mapping.end, _BLOCK):
+            block = objects.memory.read_block(start, min(_BLOCK, mapping.end - start))
+            for semaphore, key in semaphores.items():
+                for word in _aligned(block, struct.pack("<Q", semaphore)):
+                    if found := _lock_at(objects, start + word - _BODY, key):
+                        yield found
+
+
+def _aligned(block: bytes, pattern: bytes) -> Iterator[int]:
+    position = block.find(pattern)
+    while position >= 0:
+        if position % 8 == 0:
+            yield position
+        position = block.find(pattern, position + 1)
+
+
+def _lock_at(objects: Objects, address: int, key: str) -> RemoteObject | None:
+    try:
+        name = objects.type_of(address).name
+        if name not in LOCK_TYPES:
+            return None
+        state = read_lock(objects, address, name)
+    except CannotReadMemoryError:
+        return None
+    return RemoteObject(address=address, type=name, lock=state) if state.key == key else None
+
+
+def local_addresses(memory: Memory, keys: set[str]) -> dict[int, str]:
+    """Return where in this process the words lie that the futex ``keys`` name."""
+    found = {}
+    for key in keys:
+        kind, _, place = key.removeprefix("futex:").partition(":")
+        if kind == str(memory.pid):
+            found[int(place, 16)] = key
+        elif kind == "shm":
+            inode, _, offset = place.partition(":")
+            for mapping in memory.mappings:
+                within = int(offset, 16) - mapping.offset
+                if mapping.inode == int(inode) and 0 <= within < mapping.end - mapping.start:
+                    found[mapping.start + within] = key
+    return found

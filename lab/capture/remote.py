@@ -1,0 +1,118 @@
+"""What one process's memory adds to its stacks: the objects behind the names, and the globals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.capture.memory import CannotReadMemoryError, Interpreter, Memory, Objects
+from lab.capture.memory.names import Modules
+from lab.capture.memory.search import find_locks, local_addresses, searchable
+from lab.capture.memory.walk import gather
+from lab.model import Frame, RemoteObject, ThreadStack
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_STANDARD = re.compile(r"^<|/lib(?:64)?/python3\.\d+t?/(?!site-packages|dist-packages)")
+_LONGEST_SOURCE = 1 << 20
+
+
+@dataclass(slots=True)
+class Facts:
+    """What was read of one process; ``error`` says why there is nothing."""
+
+    objects: dict[int, RemoteObject] = field(default_factory=dict)
+    globals: dict[str, dict[str, int]] = field(default_factory=dict)
+    searched: tuple[str, ...] = ()
+    error: str = ""
+
+
+def is_standard(file: str) -> bool:
+    """Whether a file belongs to the standard library (or to no file at all)."""
+    return bool(_STANDARD.search(file))
+
+
+def sources(stacks: Iterable[ThreadStack]) -> dict[str, str]:
+    """Return the text of the files outside the standard library that the frames refer to."""
+    files = {frame.file for stack in stacks for frame in stack.frames}
+    found = {}
+    for file in files:
+        if not is_standard(file) and (text := _load(file)) is not None:
+            found[file] = text
+    return found
+
+
+def _load(file: str) -> str | None:
+    try:
+        path = Path(file)
+        if path.stat().st_size > _LONGEST_SOURCE:
+            return None
+        return path.read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):
+        return None
+
+
+def read_facts(
+    pid: int,
+    interpreter: Interpreter,
+    stacks: tuple[ThreadStack, ...],
+    texts: dict[str, str],
+    keys: Collection[str],
+) -> Facts:
+    """Read what the frames of ``pid`` refer to, and the locks that the kernel names by ``keys``.
+
+    Never raises: what cannot be read is left out, and ``error`` says why when that is everything.
+    """
+    if interpreter.layout is None or interpreter.runtime is None:
+        return Facts(error=f"objects of Python {interpreter.version} cannot be read from outside")
+    try:
+        with Memory(pid) as memory:
+            objects = Objects(memory, interpreter.layout)
+            return _read(objects, interpreter.runtime, stacks, texts, set(keys))
+    except CannotReadMemoryError as error:
+        return Facts(error=error.line())
+
+
+def _read(
+    objects: Objects,
+    runtime: int,
+    stacks: tuple[ThreadStack, ...],
+    texts: dict[str, str],
+    keys: set[str],
+) -> Facts:
+    files = {frame.file for stack in stacks for frame in stack.frames if frame.file in texts}
+    words = {word for file in files for word in _WORD.findall(texts[file])}
+    modules = Modules(objects, runtime)
+    names = {file: modules.globals_of(file, words) for file in sorted(files)}
+    roots = [*_roots(stacks), *(address for table in names.values() for address in table.values())]
+    found = gather(objects, roots, words)
+    searched = _search(objects, found, keys)
+    return Facts(found, {f: kept for f, table in names.items() if (kept := _keep(table, found))},
+                 searched)  # fmt: skip
+
+
+def _roots(stacks: Iterable[ThreadStack]) -> Iterable[int]:
+    frames: Iterable[Frame] = (frame for stack in stacks for frame in stack.frames)
+    return (local.address for frame in frames for local in frame.locals if local.address)
+
+
+def _keep(table: dict[str, int], found: dict[int, RemoteObject]) -> dict[str, int]:
+    """Leave out the globals that were not read, and functions and plain types."""
+    dull = ("function", "type", "builtin_function_or_method", "NoneType")
+    return {name: a for name, a in table.items() if a in found and found[a].type not in dull}
+
+
+def _search(objects: Objects, found: dict[int, RemoteObject], keys: set[str]) -> tuple[str, ...]:
+    """Add the locks named by the kernel that the walk did not meet; return what was sought."""
+    if not keys or searchable(objects.memory) is None:
+        return ()
+    seen = {thing.lock.key for thing in found.values() if thing.lock}
+    places = local_addresses(objects.memory, keys)
+    # A semaphore may have several lock objects in one process; a plain lock has one.
+    unmet = {
+        at: key for at, key in places.items() if key.startswith("futex:shm:") or key not in seen
+    }
+    for thing in find_locks(objects, unmet) if unmet else ():
+        found.setdefault(thing.address, thing)
+    return tuple(sorted(keys))

@@ -1,0 +1,195 @@
+"""The whole tree at one moment: stacks, objects, and what the kernel says, for each process.
+
+Nothing here raises for a target's sake: a process that cannot be read is in the snapshot with its
+reason, and in the capture reports as failed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from lab import procfs
+from lab.capture.labels import label_of
+from lab.capture.memory import Interpreter, find_interpreter
+from lab.capture.remote import Facts, read_facts, sources
+from lab.capture.stacks import Stacks, read_stacks
+from lab.kernel import thread_waits
+from lab.model import (
+    CaptureReport,
+    CaptureStatus,
+    ProcessCapture,
+    ProcessInfo,
+    Snapshot,
+    ThreadStack,
+    ThreadWait,
+)
+
+_AT_ONCE = 4
+"""Dumps at one time; each is a process of its own that is busy for some 15 ms."""
+
+
+@dataclass(slots=True)
+class _Subject:
+    """One process while it is being captured."""
+
+    pid: int
+    interpreter: Interpreter | None
+    stacks: Stacks
+    facts: Facts
+
+
+def take_snapshot(
+    pids: Sequence[int],
+    *,
+    taken_s: float,
+    outside: Collection[int] = (),
+    deadline_s: float = 10.0,
+    confirm: bool = True,
+) -> tuple[Snapshot, tuple[CaptureReport, ...]]:
+    """Capture all of ``pids``, the processes of one tree, and return what was seen and how it went.
+
+    ``taken_s`` is the time to write into the snapshot (seconds since the trial began), ``outside``
+    processes that share the tree's memory or pipes without belonging to it, ``deadline_s`` the
+    seconds after which what is not yet read is given up. With ``confirm`` a second dump says
+    whether the stacks stood still. No process is stopped, except where py-spy cannot read it.
+    """
+    deadline = time.monotonic() + deadline_s
+    living = [pid for pid in pids if _lives(pid)]
+    waits = thread_waits(living, outside=outside)
+    subjects = [_Subject(pid, find_interpreter(pid), Stacks(), Facts()) for pid in living]
+    python = [subject for subject in subjects if subject.interpreter]
+    _dump_all(python, deadline)
+    texts = sources(stack for subject in python for stack in subject.stacks.threads)
+    _read_objects(python, texts, waits)
+    stable = _confirm(python, deadline, waits) if confirm and python else None
+    captures = tuple(_assemble(subject, waits) for subject in subjects)
+    snapshot = Snapshot(taken_s=taken_s, processes=captures, sources=texts, stable=stable)
+    return snapshot, tuple(_report(s) for s in python)
+
+
+def _lives(pid: int) -> bool:
+    state = procfs.stat(pid)
+    return state is not None and state.state not in "ZX"
+
+
+def _dump_all(subjects: Sequence[_Subject], deadline: float) -> None:
+    for subject, stacks in zip(subjects, _dumps(subjects, deadline, True), strict=True):
+        subject.stacks = stacks
+
+
+def _dumps(subjects: Sequence[_Subject], deadline: float, with_locals: bool) -> list[Stacks]:
+    def one(subject: _Subject) -> Stacks:
+        return read_stacks(subject.pid, deadline=deadline, with_locals=with_locals)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(one, subjects))
+
+
+def _read_objects(
+    subjects: Iterable[_Subject], texts: dict[str, str], waits: Iterable[ThreadWait]
+) -> None:
+    keys = {wait.key for wait in waits if wait.key.startswith("futex:")}
+    for subject in subjects:
+        if subject.interpreter and subject.stacks.threads:
+            subject.facts = read_facts(
+                subject.pid, subject.interpreter, subject.stacks.threads, texts, keys
+            )
+
+
+def _confirm(
+    subjects: Sequence[_Subject], deadline: float, waits: Iterable[ThreadWait]
+) -> bool | None:
+    """Dump again and mark every thread as still or moved; return whether all stood still.
+
+    A thread that was not given a CPU from before the first dump to after the second was asleep in
+    one and the same wait all the time. ``None`` when the second dump failed for some process.
+    """
+    readable = [subject for subject in subjects if subject.stacks.threads]
+    again = _dumps(readable, deadline, False)
+    runs = {(wait.pid, wait.tid): wait.runs for wait in waits}
+    verdicts: list[bool | None] = []
+    for subject, stacks in zip(readable, again, strict=True):
+        later = {thread.tid: thread for thread in stacks.threads}
+        marked = [_marked(t, later.get(t.tid), runs) for t in subject.stacks.threads]
+        subject.stacks = replace(subject.stacks, threads=tuple(marked))
+        verdicts += [None] if stacks.error else [thread.still for thread in marked]
+    if not verdicts or None in verdicts:
+        return None
+    return all(verdicts)
+
+
+def _marked(
+    thread: ThreadStack, later: ThreadStack | None, runs: Mapping[tuple[int, int], int]
+) -> ThreadStack:
+    if later is None:
+        gone = procfs.runs(thread.pid, thread.tid) is None
+        return msgspec.structs.replace(thread, still=False if gone else None)
+    same = _lines(thread) == _lines(later)
+    asleep = procfs.runs(thread.pid, thread.tid) == runs.get((thread.pid, thread.tid))
+    if same and asleep:
+        return msgspec.structs.replace(thread, still=True)
+    return msgspec.structs.replace(thread, still=False, later=later.frames)
+
+
+def _lines(thread: ThreadStack) -> list[tuple[str, str, int]]:
+    return [(frame.function, frame.file, frame.line) for frame in thread.frames]
+
+
+def _assemble(subject: _Subject, waits: Iterable[ThreadWait]) -> ProcessCapture:
+    stacks, facts = subject.stacks, subject.facts
+    return ProcessCapture(
+        process=_describe(subject),
+        threads=stacks.threads,
+        waits=tuple(wait for wait in waits if wait.pid == subject.pid),
+        objects=facts.objects,
+        globals=facts.globals,
+        searched=facts.searched,
+        forked=_forked(subject.pid),
+        tool=stacks.tool,
+        seconds=stacks.seconds,
+        paused_s=stacks.paused_s,
+        error=stacks.error,
+    )
+
+
+def _describe(subject: _Subject) -> ProcessInfo:
+    state = procfs.stat(subject.pid)
+    info = ProcessInfo(
+        pid=subject.pid,
+        ppid=state.ppid if state else 0,
+        command=procfs.command_line(subject.pid),
+        executable=procfs.link(f"/proc/{subject.pid}/exe"),
+        python=subject.interpreter.version if subject.interpreter else None,
+    )
+    label = label_of(info, subject.stacks.threads, subject.facts.objects)
+    return msgspec.structs.replace(info, label=label)
+
+
+def _forked(pid: int) -> bool:
+    """Whether the process was forked from its parent without exec.
+
+    exec places the stack, and with it what the auxiliary vector points at, anew: see getauxval(3),
+    ``AT_RANDOM``. A child with its parent's vector has its parent's memory.
+    """
+    state = procfs.stat(pid)
+    own = procfs.read(f"/proc/{pid}/auxv")
+    return bool(own and state and own == procfs.read(f"/proc/{state.ppid}/auxv"))
+
+
+def _report(subject: _Subject) -> CaptureReport:
+    stacks = subject.stacks
+    reason = stacks.error or subject.facts.error
+    return CaptureReport(
+        name=f"stacks of process {subject.pid}",
+        tool=stacks.tool or "py-spy",
+        status=CaptureStatus.FAILED if stacks.error else CaptureStatus.OK,
+        seconds=stacks.seconds,
+        paused_s=stacks.paused_s,
+        reason=reason,
+        bytes=stacks.bytes,
+    )

@@ -1,0 +1,68 @@
+"""From a snapshot to the wait-for graph and the root cause; a pure function.
+
+The steps are small modules: :mod:`.source` (what a line holds and wants), :mod:`.names` (which
+object an expression is), :mod:`.blocked` (what a thread waits for), :mod:`.holders` (who holds a
+lock), :mod:`.edges`, :mod:`.graph`, :mod:`.cause`, :mod:`.words`.
+"""
+
+from __future__ import annotations
+
+from lab.diagnose.blocked import Blocked, blocked
+from lab.diagnose.cause import find_cause
+from lab.diagnose.edges import Link, link
+from lab.diagnose.holders import Claims
+from lab.diagnose.scene import Scene, Thread
+from lab.diagnose.words import headline, sentence, thing
+from lab.model import Actor, Diagnosis, Snapshot
+
+__all__ = ["diagnose"]
+
+
+def diagnose(snapshot: Snapshot) -> Diagnosis:
+    """Return the wait-for graph and the root cause of what ``snapshot`` shows.
+
+    The same snapshot, also one that was written to a file and read again, gives the same diagnosis.
+    What is not known is said to be unknown in the edge or in ``unknowns``; nothing is raised.
+    """
+    scene = Scene(snapshot)
+    claims = Claims(scene)
+    waits = {thread.id: blocked(scene, thread) for thread in scene.threads}
+    links = [link(scene, claims, wait) for wait in waits.values() if wait]
+    shown = [one for one in links if not one.wait.idle]
+    finding = find_cause(scene, links)
+    by_waiter = {one.waiter.id: one for one in links}
+    return Diagnosis(
+        cause=finding.cause,
+        headline=headline(finding, shown),
+        story=tuple(sentence(one, shown) for one in shown),
+        actors=tuple(_actor(scene, t, by_waiter.get(t.id)) for t in scene.threads),
+        resources=tuple({one.resource.id: one.resource for one in shown}.values()),
+        edges=tuple(one.edge for one in shown),
+        cycles=finding.cycles,
+        unknowns=tuple(_unknowns(scene, waits)),
+    )
+
+
+def _actor(scene: Scene, thread: Thread, found: Link | None) -> Actor:
+    return Actor(
+        id=thread.id,
+        label=thread.label,
+        pid=thread.stack.pid,
+        tid=thread.stack.tid,
+        waits=thing(found) if found else "",
+        at=scene.line(thread, thread.users) if thread.users is not None else None,
+    )
+
+
+def _unknowns(scene: Scene, waits: dict[str, Blocked | None]) -> list[str]:
+    """Say what was not seen, and which sleepers were not understood."""
+    found = [
+        f"{capture.process.label} ({capture.process.pid}): no stacks: {capture.error}"
+        for capture in scene.snapshot.processes
+        if capture.error
+    ]
+    for thread in scene.threads:
+        if waits[thread.id] is None and thread.wait and thread.wait.closed:
+            where = thread.wait.key or thread.wait.channel or thread.wait.syscall
+            found.append(f"{thread.label} sleeps in {where}, and what that is was not recognised")
+    return found

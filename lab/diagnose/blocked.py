@@ -1,0 +1,183 @@
+"""What each thread is blocked in: a lock, a join, an event, a queue, ...
+
+The outermost frame of the standard library, the one that the program called, tells what is meant
+(``Queue.get``, not the condition in it). Where there is none, the kernel's futex key says whether
+it is a lock. What fits neither is not classified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.diagnose.names import Names, lock_in
+from lab.diagnose.scene import HELPERS, Scene, Thread
+from lab.diagnose.source import Use, site_at
+from lab.model import RemoteObject
+
+LOCK = "lock"
+
+_RULES: tuple[tuple[str, str, str], ...] = (
+    # file of the standard library, qualified name in it, kind of wait
+    ("threading.py", "Thread.join", "thread"),
+    ("threading.py", "Event.wait", "event"),
+    ("threading.py", "Barrier.wait", "barrier"),
+    ("threading.py", "Semaphore.acquire", "semaphore"),
+    ("threading.py", "Condition.wait_for", "condition"),
+    ("threading.py", "Condition.wait", "condition"),
+    ("queue.py", "Queue.get", "queue-get"),
+    ("queue.py", "Queue.put", "queue-put"),
+    ("queue.py", "Queue.join", "queue-join"),
+    ("concurrent/futures/_base.py", "Future.result", "future"),
+    ("concurrent/futures/_base.py", "Future.exception", "future"),
+    ("concurrent/futures/_base.py", "wait", "future"),
+    ("concurrent/futures/_base.py", "as_completed", "future"),
+    ("multiprocessing/process.py", "BaseProcess.join", "process"),
+    ("multiprocessing/pool.py", "ApplyResult.get", "pool-result"),
+    ("multiprocessing/pool.py", "ApplyResult.wait", "pool-result"),
+    ("multiprocessing/synchronize.py", "Event.wait", "event"),
+    ("multiprocessing/synchronize.py", "Condition.wait_for", "condition"),
+    ("multiprocessing/synchronize.py", "Condition.wait", "condition"),
+    ("multiprocessing/queues.py", "Queue.get", "queue-get"),
+    ("multiprocessing/queues.py", "Queue.put", "queue-put"),
+    ("multiprocessing/queues.py", "JoinableQueue.join", "queue-join"),
+    ("multiprocessing/queues.py", "SimpleQueue.get", "queue-get"),
+    ("multiprocessing/queues.py", "SimpleQueue.put", "queue-put"),
+    ("multiprocessing/queues.py", "Queue._feed", "feeder"),
+    ("multiprocessing/connection.py", "_ConnectionBase.recv", "receive"),
+    ("multiprocessing/connection.py", "_ConnectionBase.recv_bytes", "receive"),
+    ("multiprocessing/connection.py", "_ConnectionBase.poll", "receive"),
+    ("multiprocessing/connection.py", "_ConnectionBase.send", "send"),
+    ("multiprocessing/connection.py", "_ConnectionBase.send_bytes", "send"),
+    ("multiprocessing/connection.py", "wait", "receive"),
+    ("subprocess.py", "Popen.wait", "subprocess"),
+    ("subprocess.py", "Popen.communicate", "subprocess"),
+)
+_IDLE = (
+    ("concurrent/futures/thread.py", "_worker"),
+    ("concurrent/futures/process.py", "_process_worker"),
+    ("concurrent/futures/process.py", "_ExecutorManagerThread.run"),
+    ("multiprocessing/pool.py", "worker"),
+    ("multiprocessing/pool.py", "Pool._handle_workers"),
+    ("multiprocessing/pool.py", "Pool._handle_tasks"),
+    ("multiprocessing/pool.py", "Pool._handle_results"),
+    ("multiprocessing/queues.py", "Queue._feed"),
+)
+"""Threads and processes of the standard library that wait for work by design."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """What one thread waits for."""
+
+    thread: Thread
+    kind: str
+    index: int | None
+    """The frame that waits: the innermost of the program's own, if there is one."""
+    name: str = ""
+    """What the source calls the thing."""
+    key: str = ""
+    """The lock's key, for a lock."""
+    target: RemoteObject | None = None
+    address: int | None = None
+    """The object waited for, and where it is, for anything else."""
+    idle: bool = False
+    """Waiting for work by design: a pool's worker, a queue's feeder, a helper process."""
+
+
+def blocked(scene: Scene, thread: Thread) -> Blocked | None:
+    """Return what ``thread`` is blocked in; ``None`` when it is not, or that cannot be told."""
+    if thread.wait is not None and (thread.wait.state == "R" or not _sleeps(thread)):
+        return None
+    library = thread.users if thread.users is not None else len(thread.frames)
+    if library == 0 or _takes_a_lock(scene, thread):
+        return _lock(scene, thread)
+    found = _by_rule(scene, thread, library)
+    return found or _lock(scene, thread)
+
+
+def _sleeps(thread: Thread) -> bool:
+    """Whether the kernel shows a wait at all: a call, a channel or a key."""
+    wait = thread.wait
+    return bool(wait and (wait.key or wait.channel or wait.syscall))
+
+
+def _takes_a_lock(scene: Scene, thread: Thread) -> bool:
+    """Whether the standard library's own frames are only about taking a lock.
+
+    ``SemLock.__enter__`` and the like: or the innermost frame itself holds the blocked lock, such
+    as ``Queue.put`` that waits for its mutex and not for room.
+    """
+    inner = thread.frames[0]
+    if inner.function.endswith(("__enter__", "._acquire_restore")):
+        return thread.key in scene.locks
+    waiting = ("Condition.wait", "Thread.join", "Thread._wait_for_tstate_lock", "Popen.")
+    plain = inner.function.startswith(("Queue.", "Semaphore.", "Event.", "Condition.notify"))
+    return plain and thread.key in scene.locks and not inner.function.startswith(waiting)
+
+
+def _by_rule(scene: Scene, thread: Thread, library: int) -> Blocked | None:
+    for index in reversed(range(library)):
+        frame = thread.frames[index]
+        for file, function, kind in _RULES:
+            if frame.function == function and frame.file.endswith("/" + file):
+                return _described(scene, thread, kind, index)
+    idle = any(_is_idle(thread, i) for i in range(library)) or _helper(thread)
+    return Blocked(thread, "idle", None, idle=True) if idle else None
+
+
+def _described(scene: Scene, thread: Thread, kind: str, index: int) -> Blocked:
+    users = thread.users
+    idle = users is None and any(_is_idle(thread, i) for i in range(len(thread.frames)))
+    return Blocked(
+        thread,
+        kind,
+        users,
+        name=_name(scene, thread, users, index),
+        target=scene.local_object(thread, index, "self"),
+        address=scene.address(thread, index, "self"),
+        idle=idle or _helper(thread),
+    )
+
+
+def _is_idle(thread: Thread, index: int) -> bool:
+    frame = thread.frames[index]
+    return any(frame.function == name and frame.file.endswith("/" + f) for f, name in _IDLE)
+
+
+def _helper(thread: Thread) -> bool:
+    return thread.process.process.label in HELPERS
+
+
+def _name(scene: Scene, thread: Thread, users: int | None, library: int) -> str:
+    """Return the expression on which the program called the method, where the line shows one."""
+    if users is None:
+        return ""
+    frame = thread.frames[users]
+    method = thread.frames[library].function.rpartition(".")[2]
+    line = scene.line(thread, users).text
+    head, found, _ = line.partition(f".{method}(")
+    return head.split("=")[-1].split("(")[-1].split(" ")[-1].strip() if found and frame else ""
+
+
+def _lock(scene: Scene, thread: Thread) -> Blocked | None:
+    """Return the lock that the kernel says the thread sleeps on, named from the source line."""
+    if thread.key not in scene.locks:
+        return None
+    index = thread.users
+    use = wanted(scene, thread, index) if index is not None else None
+    return Blocked(thread, LOCK, index, name=use.text if use else "", key=thread.key)
+
+
+def wanted(scene: Scene, thread: Thread, index: int) -> Use | None:
+    """Return which of the locks named on its line the thread waits for."""
+    frame = thread.frames[index]
+    uses = site_at(scene.snapshot.sources.get(frame.file, ""), frame.function, frame.line).wants
+    names = Names(thread.process, frame)
+    unknown = []
+    for use in uses:
+        lock = lock_in(thread.process, names.find(use.expression))
+        if lock and lock.lock and lock.lock.key == thread.key:
+            return use
+        if lock is None:
+            unknown.append(use)
+    return unknown[0] if len(unknown) == 1 else None

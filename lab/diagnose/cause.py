@@ -1,0 +1,77 @@
+"""The root cause: what in the wait-for graph keeps everything else from going on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab.diagnose.blocked import LOCK
+from lab.diagnose.edges import Link
+from lab.diagnose.graph import cycles
+from lab.diagnose.scene import Scene
+from lab.scenario import Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The cause, the edges that make it, and the cycles as actor ids in waiting order."""
+
+    cause: Cause
+    links: tuple[Link, ...] = ()
+    cycles: tuple[tuple[str, ...], ...] = ()
+
+
+def find_cause(scene: Scene, links: Sequence[Link]) -> Finding:
+    """Return the root cause of what ``links`` show.
+
+    A cycle comes before a lock that nobody holds, and that before a wait that nobody can satisfy.
+    Waits that will time out, and threads that moved while they were looked at, are in no cycle.
+    """
+    lasting = [link for link in links if not link.waiter.timed and not link.waiter.moved]
+    found = _cycles(lasting)
+    if found:
+        around = [_along(lasting, cycle) for cycle in found]
+        kinds = {link.wait.kind for cycle in around for link in cycle}
+        cause = Cause.LOCK_CYCLE if kinds == {LOCK} else Cause.WAIT_CYCLE
+        if cause is Cause.LOCK_CYCLE and all(len(cycle) == 1 for cycle in found):
+            cause = Cause.SELF_DEADLOCK
+        return Finding(cause, tuple(link for cycle in around for link in cycle), tuple(found))
+    abandoned = [link for link in lasting if link.holder.nobody]
+    if abandoned:
+        return Finding(Cause.ABANDONED_LOCK, tuple(abandoned))
+    return _without_cycle(scene, lasting)
+
+
+def _cycles(links: Sequence[Link]) -> list[tuple[str, ...]]:
+    graph: dict[str, list[str]] = {}
+    for link in links:
+        if link.holder.thread:
+            graph.setdefault(link.waiter.id, []).append(link.holder.thread.id)
+    return cycles(graph)
+
+
+def _along(links: Sequence[Link], cycle: tuple[str, ...]) -> list[Link]:
+    pairs = list(zip(cycle, (*cycle[1:], cycle[0]), strict=True))
+    by_pair = {
+        (link.waiter.id, link.holder.thread.id): link for link in links if link.holder.thread
+    }
+    return [by_pair[pair] for pair in pairs]
+
+
+def _without_cycle(scene: Scene, links: Sequence[Link]) -> Finding:
+    """Tell an endless wait from one that somebody who still runs may end."""
+    stuck = {link.waiter.id for link in links}
+    idle = {link.waiter.id for link in links if link.wait.idle}
+    ends = [link for link in links if not link.holder.thread and not link.wait.idle]
+    free = [t for t in scene.threads if t.id not in stuck]
+    if free or not links:
+        return Finding(Cause.NONE if free else Cause.UNKNOWN, tuple(ends))
+    outside = [link for link in ends if not _closed(link)]
+    if ends and not outside and all(link.wait.kind != LOCK for link in ends):
+        return Finding(Cause.UNSATISFIED_WAIT, tuple(ends))
+    return Finding(Cause.NONE if stuck == idle else Cause.UNKNOWN, tuple(ends))
+
+
+def _closed(link: Link) -> bool:
+    """Whether only a member of the tree could end the wait."""
+    return bool(link.waiter.wait and link.waiter.wait.closed)

@@ -1,0 +1,202 @@
+"""Who holds a lock, since which line, and how firmly that is known.
+
+In this order: an owner written in memory (RLock, SemLock); the one thread whose source says that it
+is inside a ``with`` or after an ``acquire()`` of that very object; nobody alive. Two threads that
+both seem to hold it mean that it is not known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.diagnose.names import Names, lock_in
+from lab.diagnose.places import is_users
+from lab.diagnose.scene import Scene, Thread
+from lab.diagnose.source import site_at
+from lab.model import Evidence, LockState, NoHolder, ProcessCapture, SourceLine
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A thread that, by its source, holds a lock."""
+
+    thread: Thread
+    key: str
+    name: str
+    at: SourceLine
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock; ``thread`` is ``None`` when nobody does, or nobody is known."""
+
+    evidence: Evidence
+    because: str
+    thread: Thread | None = None
+    at: SourceLine | None = None
+    nobody: NoHolder | None = None
+    name: str = ""
+    """What the holder's source calls the lock."""
+
+
+class Claims:
+    """What every thread of a scene holds by its source, by lock key."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._by_key: dict[str, list[Claim]] = {}
+        self.obscure: set[int] = set()
+        """Processes in which a thread is inside something that could not be followed."""
+        for thread in scene.threads:
+            for claim in self._of(thread):
+                self._by_key.setdefault(claim.key, []).append(claim)
+
+    def on(self, key: str) -> list[Claim]:
+        """Return the claims on one lock, one for each thread, the outermost frame's."""
+        latest = {claim.thread.id: claim for claim in self._by_key.get(key, [])}
+        return list(latest.values())
+
+    def _of(self, thread: Thread) -> list[Claim]:
+        return [
+            claim
+            for index in range(len(thread.frames))
+            for claim in self._in_frame(thread, index)
+            if not self._given_up(thread, claim)
+        ]
+
+    def _in_frame(self, thread: Thread, index: int) -> list[Claim]:
+        frame = thread.frames[index]
+        text = self._scene.snapshot.sources.get(frame.file)
+        if not text:
+            if is_users(frame):
+                self.obscure.add(thread.stack.pid)
+            return []
+        names = Names(thread.process, frame)
+        found = []
+        for use in site_at(text, frame.function, frame.line).held:
+            thing = names.find(use.expression)
+            lock = lock_in(thread.process, thing)
+            if thing is None:
+                self.obscure.add(thread.stack.pid)
+            elif lock and lock.lock:
+                at = self._scene.line(thread, index, use.line)
+                found.append(Claim(thread, lock.lock.key, use.text, at, use.certain))
+        return found
+
+    def _given_up(self, thread: Thread, claim: Claim) -> bool:
+        """Whether the thread waits on a condition, which gives the condition's lock back."""
+        for index, frame in enumerate(thread.frames):
+            if frame.function == "Condition.wait":
+                condition = self._scene.local_object(thread, index, "self")
+                lock = lock_in(thread.process, condition)
+                if lock and lock.lock and lock.lock.key == claim.key:
+                    return True
+        return False
+
+
+def holder_of(scene: Scene, claims: Claims, waiter: Thread, key: str) -> Holder:
+    """Return who holds the lock ``key`` that ``waiter`` waits for."""
+    states = [(c, t.lock) for c, t in scene.locks.get(key, ()) if t.lock]
+    on = claims.on(key)
+    kind = states[0][1].kind if states else ""
+    if kind == "rlock":
+        return _owner_of_rlock(scene, on, states[0])
+    if kind == "semlock":
+        return _owner_of_semlock(scene, on, key, states)
+    return _by_source(claims, on, waiter, key)
+
+
+def _owner_of_rlock(
+    scene: Scene, on: list[Claim], state: tuple[ProcessCapture, LockState]
+) -> Holder:
+    capture, lock = state
+    pid = capture.process.pid
+    if not lock.owner_ident:
+        return Holder(Evidence.UNKNOWN, "the lock was free when its memory was read")
+    owner = _thread(scene, pid, lock.owner_ident)
+    if owner:
+        because = f"its memory names thread {owner.label} as the owner, {lock.count} deep"
+        return _confirmed(on, owner, because)
+    parent = _thread(scene, capture.process.ppid, lock.owner_ident) if capture.forked else None
+    if parent:
+        because = (
+            f"its memory names a thread of the parent, {parent.label}, as the owner:"
+            " the fork copied the lock, but not the thread that would release it"
+        )
+        return Holder(Evidence.CONFIRMED, because, nobody=NoHolder.INHERITED_BY_FORK)
+    because = "its memory names an owner that is no thread of the process any more"
+    nobody = None if capture.forked else NoHolder.LEAKED
+    return Holder(Evidence.CONFIRMED if nobody else Evidence.UNKNOWN, because, nobody=nobody)
+
+
+def _owner_of_semlock(
+    scene: Scene, on: list[Claim], key: str, states: list[tuple[ProcessCapture, LockState]]
+) -> Holder:
+    owners = [(capture, lock) for capture, lock in states if (lock.count or 0) > 0]
+    if len({capture.process.pid for capture, _ in owners}) == 1:
+        capture, lock = owners[0]
+        owner = _thread(scene, capture.process.pid, lock.owner_ident or 0)
+        if owner:
+            because = f"the semaphore's count is {lock.count} in process {capture.process.pid} only"
+            return _confirmed(on, owner, because)
+        because = "it was taken by a thread that has ended without releasing it"
+        return Holder(Evidence.CONFIRMED, because, nobody=NoHolder.LEAKED)
+    if owners:
+        return Holder(Evidence.UNKNOWN, "several processes have it marked as theirs")
+    if _searched_everywhere(scene, key) and any(lock.locked for _, lock in states):
+        because = "it is taken, and no living process of the tree has taken it"
+        return Holder(Evidence.CONFIRMED, because, nobody=NoHolder.DEAD_PROCESS)
+    return Holder(Evidence.UNKNOWN, "no process that could be read has it marked as taken")
+
+
+def _searched_everywhere(scene: Scene, key: str) -> bool:
+    python = [c for c in scene.snapshot.processes if c.process.python]
+    return all(key in capture.searched for capture in python)
+
+
+def _thread(scene: Scene, pid: int, ident: int) -> Thread | None:
+    same = (t for t in scene.threads if t.stack.pid == pid and t.stack.ident == ident)
+    return next(same, None) if ident else None
+
+
+def _confirmed(on: list[Claim], owner: Thread, because: str) -> Holder:
+    """Return an owner that memory names, with the line from its source where that shows one."""
+    claim = next((claim for claim in on if claim.thread.id == owner.id), None)
+    if claim is None:
+        return Holder(Evidence.CONFIRMED, because, owner)
+    return Holder(Evidence.CONFIRMED, because, owner, claim.at, name=claim.name)
+
+
+def _by_source(claims: Claims, on: list[Claim], waiter: Thread, key: str) -> Holder:
+    """Return who holds a plain lock, in which no owner is written."""
+    sure = [claim for claim in on if claim.certain] or on
+    if len(sure) == 1:
+        claim = sure[0]
+        grade = Evidence.SAME_OBJECT if claim.certain else Evidence.SOURCE
+        because = f"{claim.thread.label} is inside `{claim.name}` of the same object"
+        return Holder(grade, because, claim.thread, claim.at, name=claim.name)
+    if sure:
+        names = ", ".join(claim.thread.label for claim in sure)
+        return Holder(Evidence.UNKNOWN, f"by their source, each of {names} could hold it")
+    parent = _in_parent(claims, waiter, key) if waiter.process.forked else None
+    if parent:
+        because = (
+            f"the parent's {parent.thread.label} held it at the fork: the child has a copy of the"
+            " lock, but not the thread that would release it"
+        )
+        return Holder(Evidence.SAME_OBJECT, because, nobody=NoHolder.INHERITED_BY_FORK)
+    if waiter.process.forked or waiter.process.process.pid in claims.obscure:
+        return Holder(Evidence.UNKNOWN, "no thread of the process is seen to hold it")
+    because = "it is taken, but no live thread is inside a `with` or after an `acquire()` of it"
+    return Holder(Evidence.SOURCE, because, nobody=NoHolder.LEAKED)
+
+
+def _in_parent(claims: Claims, waiter: Thread, key: str) -> Claim | None:
+    """Return who in the parent holds the lock of which the child's is a copy."""
+    process = waiter.process.process
+    prefix = f"futex:{process.pid}:"
+    if not key.startswith(prefix):
+        return None
+    on = claims.on(f"futex:{process.ppid}:{key.removeprefix(prefix)}")
+    return on[0] if len(on) == 1 else None

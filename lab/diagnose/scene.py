@@ -1,0 +1,153 @@
+"""The snapshot with its cross-references: threads with names, locks by key, waits by thread."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+
+from lab.diagnose.places import first_users, line_of
+from lab.model import (
+    Frame,
+    ProcessCapture,
+    RemoteObject,
+    Snapshot,
+    SourceLine,
+    ThreadStack,
+    ThreadWait,
+)
+
+HELPERS = ("resource tracker", "forkserver")
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """One thread with its process, its name and what the kernel says of it."""
+
+    id: str
+    label: str
+    process: ProcessCapture
+    stack: ThreadStack
+    wait: ThreadWait | None
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """Its frames, innermost first."""
+        return self.stack.frames
+
+    @property
+    def users(self) -> int | None:
+        """The index of its innermost frame that is not the standard library's."""
+        return first_users(self.frames)
+
+    @property
+    def key(self) -> str:
+        """What the kernel says it sleeps on, or an empty string."""
+        return self.wait.key if self.wait else ""
+
+    @property
+    def timed(self) -> bool:
+        """Whether a time-out will end its wait."""
+        return bool(self.wait and self.wait.timed)
+
+    @property
+    def moved(self) -> bool:
+        """Whether it is known to have run while the snapshot was taken."""
+        return self.stack.still is False
+
+
+class Scene:
+    """A snapshot, indexed."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.processes = {capture.process.pid: capture for capture in snapshot.processes}
+        self.threads = [
+            thread for capture in snapshot.processes for thread in self._threads_of(capture)
+        ]
+
+    def _threads_of(self, capture: ProcessCapture) -> list[Thread]:
+        waits = {wait.tid: wait for wait in capture.waits}
+        stacks = capture.threads or tuple(
+            ThreadStack(pid=capture.process.pid, tid=wait.tid, ident=0, name=wait.comm, frames=())
+            for wait in capture.waits
+        )
+        return [
+            Thread(
+                id=f"{stack.pid}/{stack.tid}",
+                label=self._label(capture, stack),
+                process=capture,
+                stack=stack,
+                wait=waits.get(stack.tid),
+            )
+            for stack in stacks
+        ]
+
+    def _label(self, capture: ProcessCapture, stack: ThreadStack) -> str:
+        """Name a thread: the process's name for its main thread, else the thread's own."""
+        process = capture.process.label or f"process {capture.process.pid}"
+        if stack.tid == capture.process.pid:
+            return process
+        own = stack.name or self._own_name(capture, stack) or f"thread {stack.tid}"
+        return own if process == "main" else f"{own} in {process}"
+
+    @staticmethod
+    def _own_name(capture: ProcessCapture, stack: ThreadStack) -> str:
+        """Return ``Thread.name`` from memory, where the tool did not say it."""
+        for frame in stack.frames[-2:]:
+            local = next((one for one in frame.locals if one.name == "self"), None)
+            thread = capture.objects.get(local.address or 0) if local else None
+            name = capture.objects.get(thread.attributes.get("_name", 0)) if thread else None
+            if name and name.text:
+                return name.text
+        return ""
+
+    @cached_property
+    def locks(self) -> dict[str, list[tuple[ProcessCapture, RemoteObject]]]:
+        """Every lock object seen, by the key of the lock."""
+        found = defaultdict(list)
+        for capture in self.snapshot.processes:
+            for thing in capture.objects.values():
+                if thing.lock:
+                    found[thing.lock.key].append((capture, thing))
+        return dict(found)
+
+    @cached_property
+    def wrappers(self) -> dict[tuple[int, int], RemoteObject]:
+        """The object around a lock, by (pid, address of the lock): what it is to its user."""
+        found: dict[tuple[int, int], RemoteObject] = {}
+        for pid, capture in self.processes.items():
+            for thing in capture.objects.values():
+                for name in ("_semlock", "_block"):
+                    if name in thing.attributes:
+                        found[pid, thing.attributes[name]] = thing
+        return found
+
+    def kind_of(self, key: str) -> str:
+        """Return the name of the kind of lock behind ``key``, as a user would write it."""
+        plain = {"_thread.lock": "threading.Lock", "_thread.RLock": "threading.RLock"}
+        for capture, thing in self.locks.get(key, ()):
+            around = self.wrappers.get((capture.process.pid, thing.address))
+            if around:
+                return around.type.replace("multiprocessing.synchronize.", "multiprocessing.")
+            if thing.type in plain:
+                return plain[thing.type]
+        return "multiprocessing.Lock" if key.startswith("futex:shm:") else "lock"
+
+    def local_object(self, thread: Thread, index: int, name: str) -> RemoteObject | None:
+        """Return the object in local variable ``name`` of a frame."""
+        for local in thread.frames[index].locals:
+            if local.name == name and local.address:
+                return thread.process.objects.get(local.address)
+        return None
+
+    def address(self, thread: Thread, index: int, name: str) -> int | None:
+        """Return the address in local variable ``name`` of a frame."""
+        locals_ = thread.frames[index].locals
+        return next((one.address for one in locals_ if one.name == name), None)
+
+    def line(self, thread: Thread, index: int | None, line: int | None = None) -> SourceLine:
+        """Return the line that a frame is at; that of the innermost one when ``index`` is None."""
+        if not thread.frames:
+            return SourceLine(file="", line=0)
+        return line_of(thread.frames[index or 0], self.snapshot.sources, line)

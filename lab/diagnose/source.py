@@ -1,0 +1,190 @@
+"""What the source says of a line: which locks are held there, and which it may be waiting for.
+
+Pure functions over a file's text. A line inside the body of ``with x`` holds ``x``; a line after
+``x.acquire()`` holds it unless a ``x.release()`` lies on the way. Lines are all that a stack gives
+(no columns), so a line may have several candidates; the reader of memory decides between them.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+type Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module
+_NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """An expression that names a lock (or whatever ``with`` was given), and the line it is on."""
+
+    text: str
+    line: int
+    how: str
+    """``with`` or ``acquire``."""
+    certain: bool = True
+    """Of something held: no branch could have released it, or skipped taking it."""
+
+    @property
+    def expression(self) -> ast.expr:
+        """The expression, parsed again."""
+        return ast.parse(self.text, mode="eval").body
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What holds at one line of one function: ``wants`` in the order in which they are taken."""
+
+    held: tuple[Use, ...] = ()
+    wants: tuple[Use, ...] = ()
+
+
+@functools.lru_cache(maxsize=128)
+def _parse(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+@functools.lru_cache(maxsize=4096)
+def site_at(text: str, function: str, line: int) -> Site:
+    """Return what the source ``text`` says of ``line`` in ``function`` (a qualified name).
+
+    Empty when the text cannot be parsed or has no such line.
+    """
+    module = _parse(text)
+    if module is None:
+        return Site()
+    body = _function_at(module, function.rpartition(".")[2], line)
+    path = tuple(_path(body, line))
+    withs = [node for node in path if isinstance(node, ast.With | ast.AsyncWith)]
+    held = [use for node in withs for use in _held_by(node, line)]
+    held += _acquired(body, path, line)
+    wants = [use for node in withs for use in _wanted_by(node, line)]
+    wants += [Use(ast.unparse(lock), line, "acquire") for lock in _calls_on(path, line)]
+    return Site(tuple(sorted(set(held), key=lambda use: use.line)), tuple(dict.fromkeys(wants)))
+
+
+def _function_at(module: ast.Module, name: str, line: int) -> Function:
+    """Return the innermost function around ``line``, preferring one of that ``name``."""
+    best: Function = module
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and _covers(
+            node, line
+        ):
+            named = getattr(node, "name", "<lambda>")
+            if named == name or (best is module and name != "<module>"):
+                best = node
+    return best
+
+
+def _covers(node: ast.AST, line: int) -> bool:
+    first = getattr(node, "lineno", None)
+    return first is not None and first <= line <= (getattr(node, "end_lineno", None) or first)
+
+
+def _path(root: ast.AST, line: int) -> Iterator[ast.AST]:
+    """Yield the nodes of a function that cover ``line``, outermost first."""
+    for node in ast.iter_child_nodes(root):
+        inside = _covers(node, line) or (
+            getattr(node, "lineno", None) is None and any(True for _ in _path(node, line))
+        )
+        if inside and not isinstance(node, _NESTED):
+            yield node
+            yield from _path(node, line)
+
+
+def _held_by(node: ast.With | ast.AsyncWith, line: int) -> Iterator[Use]:
+    """Yield what a ``with`` holds at ``line``: all of its items in its body, none in its header."""
+    if node.body[0].lineno <= line and not _in_header(node, line):
+        for item in node.items:
+            yield Use(ast.unparse(item.context_expr), item.context_expr.lineno, "with")
+
+
+def _in_header(node: ast.With | ast.AsyncWith, line: int) -> bool:
+    return node.lineno <= line < node.body[0].lineno or line == node.lineno
+
+
+def _wanted_by(node: ast.With | ast.AsyncWith, line: int) -> Iterator[Use]:
+    """Yield what a ``with`` may be waiting for at ``line`` of its header."""
+    if _in_header(node, line):
+        for item in node.items:
+            if _covers(item.context_expr, line):
+                yield Use(ast.unparse(item.context_expr), item.context_expr.lineno, "with")
+
+
+def _calls_on(path: tuple[ast.AST, ...], line: int) -> Iterator[ast.expr]:
+    """Yield ``x`` of every ``x.acquire(...)`` that is being called at ``line``."""
+    for node in path:
+        if isinstance(node, ast.Call) and _covers(node, line) and _method(node) == "acquire":
+            yield node.func.value  # type: ignore[attr-defined]
+
+
+def _method(node: ast.AST) -> str:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr
+    return ""
+
+
+def _acquired(body: Function, path: tuple[ast.AST, ...], line: int) -> Iterator[Use]:
+    """Yield what was taken by ``acquire()`` before ``line`` and may not have been released."""
+    calls = [(node, blocks) for node, blocks in _walk(body, ()) if _method(node)]
+    for node, blocks in calls:
+        end = node.end_lineno or node.lineno
+        if _method(node) != "acquire" or end >= line:
+            continue
+        text = ast.unparse(node.func.value)  # type: ignore[attr-defined]
+        released = _released(calls, text, end, line, path)
+        if released is not True:
+            certain = released is False and all(block in path for block in blocks)
+            yield Use(text, node.lineno, "acquire", certain)
+
+
+def _released(
+    calls: list[tuple[ast.Call, tuple[ast.AST, ...]]],
+    text: str,
+    start: int,
+    line: int,
+    path: tuple[ast.AST, ...],
+) -> bool | None:
+    """Say whether ``text`` is released between two lines; ``None`` when a branch decides."""
+    verdict: bool | None = False
+    for node, blocks in calls:
+        if _method(node) != "release" or not start < node.lineno < line:
+            continue
+        if ast.unparse(node.func.value) != text:  # type: ignore[attr-defined]
+            continue
+        aside = [block for block in blocks if block not in path]
+        if not aside:
+            return True
+        if not any(_leaves(block, node) for block in aside):
+            verdict = None
+    return verdict
+
+
+def _leaves(block: ast.AST, release: ast.AST) -> bool:
+    """Whether the branch that releases also leaves the function or loop, and so not come here."""
+    for field in ("body", "orelse", "finalbody"):
+        statements = getattr(block, field, None)
+        if isinstance(statements, list) and any(release in ast.walk(s) for s in statements):
+            return isinstance(statements[-1], _LEAVES)
+    return False
+
+
+def _walk(
+    node: ast.AST, blocks: tuple[ast.AST, ...]
+) -> Iterator[tuple[ast.Call, tuple[ast.AST, ...]]]:
+    """Yield every call of a function with the branches and loops that it lies in."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, _NESTED):
+            continue
+        if isinstance(child, ast.Call):
+            yield child, blocks
+        branch = isinstance(
+            child, ast.If | ast.For | ast.While | ast.ExceptHandler | ast.match_case
+        )
+        yield from _walk(child, (*blocks, child) if branch else blocks)

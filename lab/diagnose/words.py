@@ -1,0 +1,117 @@
+"""The diagnosis in plain sentences, each with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lab.diagnose.blocked import LOCK
+from lab.diagnose.cause import Finding
+from lab.diagnose.edges import Link
+from lab.diagnose.places import short
+from lab.model import NoHolder
+from lab.scenario import Cause
+
+_NOBODY = {
+    NoHolder.LEAKED: "which nobody will release: {because}",
+    NoHolder.DEAD_PROCESS: "which a process took that is dead: {because}",
+    NoHolder.INHERITED_BY_FORK: "which was copied, taken, by a fork: {because}",
+}
+_VERBS = {
+    "thread": "waits for the end of",
+    "process": "waits for the end of",
+    "subprocess": "waits for the end of",
+    "queue-get": "waits for an item from",
+    "queue-put": "waits for room in",
+    "queue-join": "waits until all is done in",
+    "receive": "waits to receive from",
+    "send": "waits to send into",
+    "idle": "waits for",
+    "feeder": "waits to feed",
+}
+
+
+def thing(link: Link) -> str:
+    """Return what is waited for: ``threading.Lock `theirs```."""
+    name = f" `{link.resource.name}`" if link.resource.name else ""
+    if link.wait.kind in ("thread", "process", "subprocess") and link.holder.thread:
+        return f"{link.resource.kind} {link.holder.thread.label}"
+    return f"{link.resource.kind}{name}"
+
+
+def sentence(link: Link, links: Sequence[Link] = ()) -> str:
+    """Return one wait as a sentence; ``links`` tell what the waiter itself holds."""
+    waiter = link.waiter.label
+    held = _holds(link, links)
+    verb = _VERBS.get(link.wait.kind, "waits for")
+    what = (
+        f"`{link.resource.name}`" if link.wait.kind == LOCK and link.resource.name else thing(link)
+    )
+    at = f" ({short(link.edge.at)})" if link.edge.at.file else ""
+    head = f"{waiter} {held}{verb} {what}{at}"
+    return head + _tail(link) + "."
+
+
+def _holds(link: Link, links: Sequence[Link]) -> str:
+    """Say what the waiter holds that others wait for."""
+    held = [
+        f"`{_name_there(other)}` ({short(other.edge.held_at)})"
+        for other in links
+        if other.holder.thread
+        and other.holder.thread.id == link.waiter.id
+        and other.edge.held_at
+        and other.wait.kind == LOCK
+    ]
+    return f"holds {' and '.join(dict.fromkeys(held))} and " if held else ""
+
+
+def _name_there(link: Link) -> str:
+    """Return what the holder calls the lock, else what the waiter calls it."""
+    return link.holder.name or link.resource.name or link.resource.kind
+
+
+def _tail(link: Link) -> str:
+    if link.holder.nobody:
+        return ", " + _NOBODY[link.holder.nobody].format(because=link.holder.because)
+    if link.wait.kind != LOCK:
+        return ""
+    if link.holder.thread and link.holder.thread.id == link.waiter.id:
+        who = "it holds itself"
+    elif link.holder.thread:
+        who = (
+            f"{link.holder.thread.label} has held"
+            if link.edge.held_at
+            else (f"{link.holder.thread.label} holds")
+        )
+    else:
+        return f"; who holds it is not known: {link.holder.because}"
+    since = f" since {short(link.edge.held_at)}" if link.edge.held_at else ""
+    return f", which {who}{since}"
+
+
+def headline(finding: Finding, links: Sequence[Link]) -> str:
+    """Return the root cause in one sentence."""
+    chosen = finding.links
+    if finding.cause in (Cause.LOCK_CYCLE, Cause.WAIT_CYCLE):
+        first = sentence(chosen[0], chosen)
+        others = len(chosen) - 1
+        more = f" {_others(chosen[1:])}" if others else ""
+        return first + more
+    if chosen and finding.cause is not Cause.NONE:
+        return sentence(chosen[0], links)
+    if finding.cause is Cause.NONE:
+        return "No thread waits for something that cannot come any more."
+    return "Everything waits, and what would end the waiting is not known."
+
+
+def _others(links: Iterable[Link]) -> str:
+    """Close the circle in words."""
+    return " ".join(map(_other, list(links)[:3]))
+
+
+def _other(link: Link) -> str:
+    if link.wait.kind != LOCK or not link.holder.thread:
+        return (
+            f"{link.waiter.label} in turn {_VERBS.get(link.wait.kind, 'waits for')} {thing(link)}."
+        )
+    what = f"`{link.resource.name}`" if link.resource.name else thing(link)
+    return f"{link.waiter.label} in turn waits for {what}, which {link.holder.thread.label} holds."
