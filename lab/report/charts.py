@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pygal
 from markupsafe import Markup
 
-from lab.model import FootprintSample
+from lab.model import Footprint, FootprintSample
 from lab.report.columns import Column
 from lab.report.words import mebibytes
 
@@ -23,6 +23,8 @@ _PYGAL: Any = pygal  # it is not typed
 _SVG = "{http://www.w3.org/2000/svg}"
 _DROPPED = {"script", "style", "desc", "defs", "title"}
 _DROPPED_CLASSES = {"tooltip-overlay", "background"}
+_DASHES = ("solid", "dashed", "dotted", "dash-dot")
+"""How the style sheet draws the lines, in words: the legend says it too."""
 _LONG_NUMBER = re.compile(r"(\d+\.\d)\d+")
 
 
@@ -31,8 +33,10 @@ def added_chart(columns: Sequence[Column], name: str) -> Markup | None:
     known = [(column, footprint) for column in columns if (footprint := column.footprint)]
     if not any(footprint.added_pss_bytes is not None for _, footprint in known):
         return None
+    most = max(max(_figures(footprint), default=0.0) for _, footprint in known)
     chart = _PYGAL.HorizontalBar(
         **_options(height=92 + 84 * len(known)),
+        range=(0, most * 1.15 or 1),  # the numbers stand behind the bars
         print_values=True,
         print_values_position="top",
         formatter=lambda value: f"{value:.1f}",
@@ -41,9 +45,9 @@ def added_chart(columns: Sequence[Column], name: str) -> Markup | None:
     # pygal draws horizontal bars from the bottom up: reversed, the first is at the top.
     known.reverse()
     chart.x_labels = [column.label for column, _ in known]
-    chart.add("RSS (misleads)", [_value(each.added_rss_bytes) for _, each in known])
-    chart.add("USS", [_value(each.added_uss_bytes) for _, each in known])
     chart.add("PSS", [_value(each.added_pss_bytes) for _, each in known])
+    chart.add("USS", [_value(each.added_uss_bytes) for _, each in known])
+    chart.add("RSS (misleads)", [_value(each.added_rss_bytes) for _, each in known])
     said = "Memory that one worker adds, in MiB, by PSS, USS and RSS; the table has the numbers."
     return _clean(chart, name, said)
 
@@ -55,14 +59,14 @@ def over_time_chart(columns: Sequence[Column], name: str) -> Markup | None:
         return None
     chart = _PYGAL.XY(
         **_options(height=300),
-        include_x_axis=False,
+        include_x_axis=True,
         show_dots=True,
         dots_size=2,
         x_value_formatter=lambda value: f"{value:.2f} s",
         value_formatter=lambda value: f"{value:.0f}",
     )
-    for label, points in lines:
-        chart.add(label, points)
+    for index, (label, points) in enumerate(lines):
+        chart.add(f"{label} ({_DASHES[index % len(_DASHES)]})", points)
     said = "PSS of the whole process tree over time, in MiB, a line for each variant."
     return _clean(chart, name, said)
 
@@ -99,6 +103,11 @@ def _options(height: int) -> dict[str, object]:
         "min_scale": 3,
         "max_scale": 6,
     }
+
+
+def _figures(footprint: Footprint) -> list[float]:
+    added = (footprint.added_pss_bytes, footprint.added_uss_bytes, footprint.added_rss_bytes)
+    return [mebibytes(count) for count in added if count is not None]
 
 
 def _value(count: int | None) -> float | None:

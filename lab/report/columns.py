@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.errors import UsageError
 from lab.model import (
     Event,
     Footprint,
@@ -39,7 +40,7 @@ class Column:
     heap_trials: tuple[Trial, ...]
     snapshot: Snapshot | None
     events: tuple[Event, ...]
-    """What the history says of the shown trial, or of all the trials of an unfinished run."""
+    """What the history says of the shown trial, or of the last that an unfinished run began."""
 
     @property
     def slug(self) -> str:
@@ -99,13 +100,14 @@ def _column(record: RunRecord, variant: Variant) -> Column:
     mine = [trial for trial in trials if trial.variant == variant]
     stacks = tuple(trial for trial in mine if trial.purpose is Purpose.STACKS)
     shown = choose(stacks)
+    trial_id = shown.id if shown else _last_begun(record, variant)
     return Column(
         variant=variant,
         trials=stacks,
         shown=shown,
         heap_trials=tuple(trial for trial in mine if trial.purpose is Purpose.HEAP),
-        snapshot=load_snapshot(Path(record.directory), shown.id) if shown else None,
-        events=_events(record, variant, shown),
+        snapshot=_snapshot(record, trial_id),
+        events=tuple(event for event in record.history if event.trial == trial_id),
     )
 
 
@@ -118,7 +120,20 @@ def choose(trials: Sequence[Trial]) -> Trial | None:
     return None
 
 
-def _events(record: RunRecord, variant: Variant, shown: Trial | None) -> tuple[Event, ...]:
-    if shown is not None:
-        return tuple(event for event in record.history if event.trial == shown.id)
-    return tuple(event for event in record.history if event.trial.startswith(variant.slug))
+def _last_begun(record: RunRecord, variant: Variant) -> str:
+    """Return the id of the last trial of a variant in the history; empty when there is none."""
+    heap = f"{variant.slug}-{Purpose.HEAP}"
+    mine = [
+        event.trial
+        for event in record.history
+        if event.trial.rpartition("-")[0] == variant.slug and event.trial != heap
+    ]
+    return mine[-1] if mine else ""
+
+
+def _snapshot(record: RunRecord, trial_id: str) -> Snapshot | None:
+    """Return what was captured; a damaged file costs the page its stacks, and nothing else."""
+    try:
+        return load_snapshot(Path(record.directory), trial_id) if trial_id else None
+    except UsageError:
+        return None

@@ -123,6 +123,18 @@ def stuck_words(column: Column) -> str:
     return f"{len(stuck)} of {counted(shown.workers, 'worker')}"
 
 
+def key_figures(column: Column) -> list[tuple[str, str]]:
+    """Return the (value, meaning) that stand out at the top of the page."""
+    times = column.proof_times
+    proved = "to the proof" if len(times) == 1 else f"to the proof, median of {len(times)}"
+    found = [
+        (duration(statistics.median(times)) if times else UNMEASURED, proved),
+        (score_words(column), "questions answered"),
+        (added(column, lambda f: f.added_pss_bytes), "PSS for each worker"),
+    ]
+    return [(value, meaning) for value, meaning in found if value != UNMEASURED]
+
+
 _ROWS: tuple[tuple[str, str, Callable[[Column], str]], ...] = (
     ("Outcome", "How the program ended, before anything is concluded from it.", outcome_words),
     ("Proved after", "From the last progress of any thread to the proof.", proof_spread),
@@ -142,6 +154,10 @@ _ROWS: tuple[tuple[str, str, Callable[[Column], str]], ...] = (
         lambda column: added(column, lambda f: f.added_uss_bytes),
     ),
     ("Heap peak", "The highest in one process, by the allocation profiler.", heap_words),
-    ("Ran for", "From its start to the end of the observation.", elapsed_words),
+    (
+        "Time to the outcome",
+        "From the start of the target until its end, or its hang, was known.",
+        elapsed_words,
+    ),
     ("Left behind", "Processes alive after the clean-up.", survivors_words),
 )

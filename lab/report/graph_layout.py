@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from lab.model import Diagnosis, Edge, Evidence
 from lab.report.words import EVIDENCE, NO_HOLDERS, place
 
-BOX_WIDTH, BOX_HEIGHT = 140.0, 62.0
-GAP_X, GAP_Y = 112.0, 64.0
-MARGIN, LANE = 10.0, 13.0
+BOX_WIDTH, BOX_HEIGHT = 132.0, 62.0
+GAP_X, GAP_Y = 118.0, 64.0
+MARGIN, LANE = 12.0, 14.0
 
 type Cell = tuple[int, int]
 """(column, row) on the grid; column 0 is the left one."""
@@ -139,7 +139,7 @@ def _links_of(edge: Edge) -> Iterator[_Link]:
     label = ("waits at", place(edge.at))
     yield _Link("waits", waiter, resource, label, edge.evidence)
     if edge.holder is not None:
-        since = ("held since", place(edge.held_at)) if edge.held_at else ("held by",)
+        since = ("held since", place(edge.held_at)) if edge.held_at else ("up to",)
         grade = f"({EVIDENCE[edge.evidence][0]})"
         yield _Link("held", resource, f"actor:{edge.holder}", (*since, grade), edge.evidence)
 
@@ -292,7 +292,7 @@ def _along_lane(grid: _Grid, link: _Link) -> _Placed:
     on_right = bool(grid.cells[link.target][0])
     side = grid.right if on_right else grid.left
     index = side.index(link.target)
-    reach = BOX_WIDTH / 2 + LANE * (index + 1) - LANE / 2
+    reach = BOX_WIDTH / 2 + LANE * (index + 1)
     lane_x = goal_x + reach if on_right else goal_x - reach
     into_x = goal_x + (BOX_WIDTH / 2 if on_right else -BOX_WIDTH / 2)
     exit_x = x + (BOX_WIDTH / 4 if on_right else -BOX_WIDTH / 4)

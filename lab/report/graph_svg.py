@@ -77,10 +77,10 @@ def _label(arrow: Arrow) -> Markup:
     lines = (
         element(
             "tspan",
-            shorten(line, 18),
+            shorten(line, 17),
             x=x,
             y=y + 14 * index,
-            class_="code" if ":" in line else None,
+            class_="spot" if ":" in line else None,
         )
         for index, line in enumerate(arrow.label)
     )

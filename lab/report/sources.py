@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lab.model import Diagnosis, Frame, ScenarioInfo, Snapshot, SourceLine, ThreadStack
-from lab.report.words import file_name, listed, shorten
+from lab.report.words import file_name, listed, natural, shorten
 
 CONTEXT = 3
 MOST_THREADS = 48
@@ -132,7 +132,11 @@ def _bare(diagnosis: Diagnosis | None, file: str, number: int, marks: Marks) -> 
 def _code(file: str, number: int, text: str, marks: Marks) -> CodeLine:
     said = {"held": "held since here by", "wanted": "wanted here by"}
     mine = marks.get((file, number), {})
-    notes = tuple((kind, f"{said[kind]} {listed(mine[kind])}") for kind in said if kind in mine)
+    notes = tuple(
+        (kind, f"{said[kind]} {listed(sorted(mine[kind], key=natural))}")
+        for kind in said
+        if kind in mine
+    )
     return CodeLine(number, shorten(text, 160), notes)
 
 

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lab.model import Diagnosis, Event, FootprintSample, ThreadWait, Trial
+from lab.model import CaptureStatus, Diagnosis, Event, FootprintSample, ThreadWait, Trial
 from lab.report.columns import Column
 from lab.report.graph_layout import tags_of
 from lab.report.words import counted, duration, file_name, place, visible
 
 EVENTS = {
-    "starting": "the target is started",
     "ready": "the target is ready",
-    "go": "the program begins",
-    "running": "the program runs",
-    "stalled": "the watchdog calls a stall",
-    "stall": "the watchdog calls a stall",
-    "proof": "the deadlock is proved",
     "proved": "the deadlock is proved",
-    "capturing": "stacks and footprints are captured",
+    "hang": "a hang",
+    "never-ready": "the target did not get ready",
     "capture": "captured",
-    "captured": "captured",
-    "probing": "one worker is stopped, to see what the others do",
-    "experiment": "one worker is stopped, to see what the others do",
-    "kill": "a worker is killed",
-    "killed": "a worker is killed",
-    "reaping": "whatever is left is killed and reaped",
-    "reaped": "nothing is left to reap",
-    "checking": "the result is held against the ground truth",
-    "done": "done",
+    "experiment": "one worker was stopped",
+    "reaped": "everything left was killed and reaped",
+    "verdict": "held against the truth",
 }
+PHASES = {
+    "starting": "starting",
+    "running": "watching",
+    "capturing": "capturing",
+    "probing": "stopping one",
+    "reaping": "cleaning up",
+    "checking": "checking",
+}
+"""What the lab itself was doing, by the state of the trial."""
 MOST_MOMENTS = 36
 
 
@@ -55,11 +54,19 @@ class Lane:
 
 @dataclass(frozen=True)
 class Moment:
-    """Something that happened at a time; ``length_s`` is not 0 for what took a while."""
+    """Something that happened at a time."""
 
     at_s: float
     text: str
-    length_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What the lab was doing for a while."""
+
+    name: str
+    start_s: float
+    end_s: float
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ class Timeline:
 
     lanes: tuple[Lane, ...]
     moments: tuple[Moment, ...]
+    phases: tuple[Phase, ...]
     end_s: float
     focus_s: float | None
     """Up to where the time scale should be stretched: a little after the proof."""
@@ -77,47 +85,82 @@ def timeline(column: Column) -> Timeline:
     """Return what is known of the order of events in the shown trial of a variant."""
     trial = column.shown
     moments = tuple(_moments(column.events, trial))[:MOST_MOMENTS]
-    lanes = tuple(_lanes(trial)) if trial else ()
-    ends = [moment.at_s for moment in moments]
+    phases = tuple(_phases(column.events))
+    until = next((phase.start_s for phase in phases if phase.name == PHASES["reaping"]), 0.0)
+    lanes = tuple(_lanes(trial, until)) if trial else ()
+    ends = [moment.at_s for moment in moments] + [phase.end_s for phase in phases]
     ends += [bar.end_s for lane in lanes for bar in lane.bars]
     ends += [trial.outcome.elapsed_s] if trial else []
     proof = trial.outcome.proof if trial else None
     focus = proof.proved_s * 1.25 if proof else None
-    return Timeline(lanes, moments, max(ends, default=0.0), focus)
+    return Timeline(lanes, moments, phases, max(ends, default=0.0), focus)
+
+
+def _phases(events: Sequence[Event]) -> Iterator[Phase]:
+    """Yield what lies between two changes of state."""
+    states = [event for event in events if event.kind == "state" and event.trial_s is not None]
+    for event, after in itertools.pairwise(states):
+        name = PHASES.get(_state(event))
+        if name:
+            yield Phase(name, event.trial_s or 0.0, after.trial_s or 0.0)
 
 
 def _moments(events: Sequence[Event], trial: Trial | None) -> Iterator[Moment]:
     """Yield the events of the trial in order, with the proof among them if no event tells it."""
-    moments = [_moment(event) for event in events if event.trial_s is not None]
+    moments = [moment for group in _groups(events) if (moment := _moment(group))]
     proof = trial.outcome.proof if trial else None
     if proof is not None:
         moments.append(Moment(proof.last_progress_s, "the last progress of any thread"))
-        if not any(event.kind in ("proof", "proved") for event in events):
-            moments.append(Moment(proof.proved_s, EVENTS["proof"]))
+        if not any(event.kind == "proved" for event in events):
+            moments.append(Moment(proof.proved_s, EVENTS["proved"]))
     yield from sorted(moments, key=lambda moment: moment.at_s)
 
 
-def _moment(event: Event) -> Moment:
-    """Return an event in words; ``seconds`` in its details says how long it had taken by then."""
-    words = EVENTS.get(event.kind, event.kind)
-    seconds = event.detail.get("seconds")
-    length = max(0.0, float(seconds)) if isinstance(seconds, int | float) else 0.0
+def _groups(events: Sequence[Event]) -> Iterator[list[Event]]:
+    """Yield the events one by one, but captures that follow each other together."""
+    timed = (event for event in events if event.trial_s is not None)
+    for kind, group in itertools.groupby(timed, key=lambda event: event.kind):
+        if kind == "capture":
+            yield list(group)
+        else:
+            yield from ([event] for event in group)
+
+
+def _moment(group: list[Event]) -> Moment | None:
+    """Return one event, or some captures, in words; ``None`` for what the phases tell."""
+    event, at = group[0], group[-1].trial_s or 0.0
+    if event.kind == "capture":
+        failed = sum(each.detail.get("status") == CaptureStatus.FAILED for each in group)
+        words = f"{counted(len(group), 'capture')} taken"
+        return Moment(at, f"{words}, {failed} failed" if failed else words)
+    if event.kind == "state":
+        return Moment(at, "the program begins") if _state(event) == "running" else None
     said = [text for key, value in event.detail.items() if (text := _detail(key, value))]
-    at = event.trial_s or 0.0
-    return Moment(max(0.0, at - length), ": ".join(filter(None, (words, ", ".join(said)))), length)
+    words = EVENTS.get(event.kind, event.kind)
+    return Moment(at, ": ".join(filter(None, (words, ", ".join(said)))))
+
+
+def _state(event: Event) -> str:
+    return str(event.detail.get("state"))
 
 
 def _detail(key: str, value: object) -> str:
     if isinstance(value, float):
-        return f"{key.removesuffix('_s')} {duration(value)}" if key.endswith("_s") else ""
+        units = {"_s": 1.0, "ms": 1e-3}
+        unit = units.get(key[-2:])
+        return f"{_words(key[:-2])} {duration(value * unit)}".strip() if unit else ""
     if isinstance(value, str):
         return visible(value)[:80]
     if isinstance(value, bool) or not isinstance(value, int):
         return ""
-    return f"{key.replace('_', ' ')} {value}"
+    return f"{_words(key)} {value}" if key != "pid" else f"process {value}"
 
 
-def _lanes(trial: Trial) -> Iterator[Lane]:
+def _words(key: str) -> str:
+    return key.replace("_", " ").strip()
+
+
+def _lanes(trial: Trial, until: float) -> Iterator[Lane]:
     """Yield a lane for each thread that the watchdog saw, or for each process if it saw none."""
     outcome = trial.outcome
     waits = outcome.proof.threads if outcome.proof else outcome.last_waits
@@ -125,7 +168,7 @@ def _lanes(trial: Trial) -> Iterator[Lane]:
     names = _names(trial.diagnosis)
     seen = [wait for wait in waits if wait.first_seen_s is not None]
     for wait in sorted(seen, key=lambda w: (f"{w.pid}/{w.tid}" not in names, w.first_seen_s)):
-        yield _thread_lane(wait, max(end, outcome.elapsed_s), names, trial.diagnosis)
+        yield _thread_lane(wait, max(end, until), names, trial.diagnosis)
     if not seen and trial.footprint is not None:
         yield from _process_lanes(trial.footprint.samples)
 

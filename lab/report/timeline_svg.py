@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from lab.report.svg import element, path, picture
-from lab.report.timeline import Bar, Lane, Moment, Timeline
+from lab.report.timeline import Bar, Lane, Moment, Phase, Timeline
 from lab.report.words import duration, shorten
 
 WIDTH, LEFT, RIGHT = 920.0, 128.0, 24.0
@@ -67,7 +67,8 @@ def _round_times(start: float, end: float, wanted: int) -> list[float]:
 
 def draw_timeline(shown: Timeline, scale: Scale, name: str, title: str) -> Markup:
     """Return the drawing; ``name`` makes its ids unique on the page."""
-    bottom = TOP + LANE_HEIGHT * max(1, len(shown.lanes))
+    rows = len(shown.lanes) + bool(shown.phases)
+    bottom = TOP + LANE_HEIGHT * max(1, rows)
     said = [f"{lane.label}: {lane.note}." for lane in shown.lanes]
     said += [f"{duration(moment.at_s)}: {moment.text}." for moment in shown.moments]
     return picture(
@@ -79,6 +80,7 @@ def draw_timeline(shown: Timeline, scale: Scale, name: str, title: str) -> Marku
         _axis(scale, bottom),
         *_moments(shown.moments, scale, bottom),
         *(_lane(lane, scale, index) for index, lane in enumerate(shown.lanes)),
+        *_phases(shown.phases, scale, TOP + LANE_HEIGHT * len(shown.lanes) + 4),
     )
 
 
@@ -109,12 +111,6 @@ def _moments(moments: Sequence[Moment], scale: Scale, bottom: float) -> list[Mar
     for number, (moment, x) in enumerate(zip(moments, spread_out(moments, scale), strict=True), 1):
         at = scale.x(moment.at_s)
         down = [(x, 14 + BUBBLE), (x, 30), (at, 42), (at, bottom)]
-        if moment.length_s:
-            until = scale.x(moment.at_s + moment.length_s)
-            width = max(1.5, until - at)
-            drawn.append(
-                element("rect", x=at, y=44, width=width, height=bottom - 44, class_="span")
-            )
         drawn.append(element("path", d=path(down), class_="leader"))
         drawn.append(element("circle", cx=x, cy=14, r=BUBBLE, class_="bubble"))
         text = str(number)
@@ -154,6 +150,25 @@ def _lane(lane: Lane, scale: Scale, index: int) -> Markup:
         note = shorten(lane.note, 100)
         parts.append(element("text", note, x=max(LEFT, x), y=top + BAR_HEIGHT + 14, class_="note"))
     return element("g", *parts)
+
+
+def _phases(phases: Sequence[Phase], scale: Scale, top: float) -> list[Markup]:
+    """Draw what the lab did, each phase named inside where there is room for its name."""
+    if not phases:
+        return []
+    drawn = [element("text", "the lab", x=LEFT - 10, y=top + 13, text_anchor="end", class_="lane")]
+    for phase in phases:
+        start, end = scale.x(phase.start_s), scale.x(phase.end_s)
+        wide = max(1.0, end - start)
+        shape = element("rect", x=start, y=top, width=wide, height=BAR_HEIGHT, class_="phase")
+        drawn.append(shape)
+        if wide > 7 * len(phase.name):
+            x = (start + end) / 2
+            words = element(
+                "text", phase.name, x=x, y=top + 13, text_anchor="middle", class_="inside"
+            )
+            drawn.append(words)
+    return drawn
 
 
 def _bar(bar: Bar, scale: Scale, top: float) -> Markup:

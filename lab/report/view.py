@@ -13,7 +13,7 @@ from markupsafe import Markup
 from lab.model import Evidence, FootprintSample, RunRecord, ThreadWait, Trial
 from lab.report.charts import added_chart, over_time_chart, sweeps
 from lab.report.columns import Column, columns_of
-from lab.report.figures import Figure, figures
+from lab.report.figures import Figure, figures, key_figures
 from lab.report.files import File, run_files, trial_files
 from lab.report.graph_layout import tags_of
 from lab.report.graph_svg import draw_graph, grades
@@ -28,6 +28,8 @@ class Panel:
     """One variant's part of every section."""
 
     column: Column
+    keys: list[tuple[str, str]]
+    """The figures that stand out: (value, meaning)."""
     graph: Markup | None
     grades: list[tuple[Evidence, str, str, Markup]]
     tags: dict[str, str]
@@ -93,6 +95,7 @@ def _panel(record: RunRecord, column: Column, shown: Timeline, scale: Scale) -> 
     threads = sum(len(c.threads) for c in column.snapshot.processes) if column.snapshot else 0
     return Panel(
         column=column,
+        keys=key_figures(column),
         graph=draw_graph(drawn, f"graph-{slug}", title) if drawn else None,
         grades=grades(drawn) if drawn else [],
         tags=tags_of(drawn) if drawn else {},

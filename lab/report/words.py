@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import unicodedata
 from collections.abc import Sequence
@@ -132,6 +133,11 @@ def listed(names: Sequence[str], limit: int = 6) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts ``worker-2`` before ``worker-10``."""
+    return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name)]
 
 
 def spread(values: Sequence[float]) -> str:

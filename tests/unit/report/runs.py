@@ -277,9 +277,7 @@ def deadlocked(variant: Variant, repeat: int = 1, took_s: float = 0.049) -> Tria
         repeat=repeat,
         purpose=Purpose.STACKS,
         started_at="2026-11-22T17:05:11Z",
-        outcome=Outcome(
-            kind=OutcomeKind.DEADLOCKED, elapsed_s=0.71, proof=proof(variant, took_s), exit_code=-9
-        ),
+        outcome=Outcome(kind=OutcomeKind.DEADLOCKED, elapsed_s=0.112, proof=proof(variant, took_s)),
         workers=2,
         captures=captures(name),
         diagnosis=diagnosis(variant),
@@ -389,29 +387,29 @@ def _capture(pid: int, parent: int, label: str, threads: tuple[ThreadStack, ...]
 
 
 def events(trial: Trial) -> list[Event]:
-    """Return what a run writes down of a trial."""
-    times = {
-        "starting": 0.0,
-        "ready": 0.051,
-        "running": 0.052,
-        "stalled": 0.112,
-        "capturing": 0.113,
-        "probing": 0.41,
-        "reaping": 0.66,
-        "checking": 0.69,
-        "done": 0.71,
-    }
-    found = [
-        Event(at_s=at + 0.02, kind=kind, trial=trial.id, trial_s=at) for kind, at in times.items()
+    """Return what a run writes down of a trial, as the runner does."""
+    steps: list[tuple[float, str, dict[str, object]]] = [
+        (0.0, "state", {"state": "starting"}),
+        (0.051, "ready", {"pid": 8923}),
+        (0.052, "state", {"state": "running"}),
+        (0.112, "proved", {"last_progress_s": 0.063, "took_ms": 49.0}),
+        (0.1121, "state", {"state": "stalled"}),
+        (0.1122, "hang", {"outcome": "deadlocked", "reason": "no thread can run again"}),
+        (0.113, "state", {"state": "capturing"}),
+        (0.402, "capture", {"name": "stacks", "status": "ok", "ms": 31.0}),
+        (0.402, "capture", {"name": "stacks again", "status": "ok", "ms": 29.0}),
+        (0.41, "state", {"state": "probing"}),
+        (0.63, "experiment", {"victim": "worker-1", "afterwards": "deadlocked"}),
+        (0.66, "state", {"state": "reaping"}),
+        (0.664, "reaped", {"killed": 3, "survivors": []}),
+        (0.665, "state", {"state": "checking"}),
+        (0.69, "verdict", {"verdict": "as-expected"}),
+        (0.71, "state", {"state": "done"}),
     ]
-    capture = Event(
-        at_s=0.2,
-        kind="capture",
-        trial=trial.id,
-        trial_s=0.2,
-        detail={"name": "stacks", "status": "ok", "seconds": 0.06},
-    )
-    return sorted([*found, capture], key=lambda event: event.at_s)
+    return [
+        Event(at_s=at + 0.02, kind=kind, trial=trial.id, trial_s=at, detail=detail)
+        for at, kind, detail in steps
+    ]
 
 
 def header(**changes: object) -> RunHeader:
