@@ -10,7 +10,6 @@ worker copies by writing to it shows in :mod:`lab.capture.footprint` only.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -45,6 +44,24 @@ class _Note(msgspec.Struct, frozen=True):
     label: str
     tool: str
     why: str = ""
+    error: str = ""
+
+
+class _Share(msgspec.Struct, frozen=True):
+    """One thread's part of the peak."""
+
+    name: str
+    peak: int = 0
+    largest: tuple[tuple[str, int], ...] = ()
+
+
+class _Figures(msgspec.Struct, frozen=True):
+    """What tracemalloc in the target, or the reader of a memray capture, says of one process."""
+
+    peak: int = 0
+    allocations: int | None = None
+    largest: tuple[tuple[str, int], ...] = ()
+    threads: tuple[_Share, ...] = ()
     error: str = ""
 
 
@@ -149,10 +166,10 @@ def _notes(folder: Path, pids: set[int] | None = None) -> list[_Note]:
     """Return the notes of ``pids``, or of all: the main process first, then by name."""
     found = []
     for path in folder.glob("heap-*.note"):
+        pid = int("0" + re.sub(r"\D", "", path.stem))
         try:
             found.append(msgspec.json.decode(path.read_bytes(), type=_Note))
         except (OSError, msgspec.MsgspecError) as error:
-            pid = int(path.stem.removeprefix("heap-"))
             found.append(_Note(pid, f"process {pid}", "", error=f"its note is damaged: {error}"))
     chosen = [note for note in found if pids is None or note.pid in pids]
     return sorted(chosen, key=lambda note: (note.label != "main", _natural(note.label), note.pid))
@@ -172,8 +189,8 @@ def _collect_one(job: _Job) -> tuple[list[HeapUse], list[CaptureReport]]:
             raise _CaptureError(job.note.error)
         memray = tool.startswith("memray")
         uses, artifact = _from_memray(job) if memray else _from_tracemalloc(job)
-    except _CaptureError as error:
-        return [], [_failed(name, tool, error.line(), time.monotonic() - began)]
+    except (_CaptureError, OSError) as error:
+        return [], [_failed(name, tool, str(error), time.monotonic() - began)]
     done = CaptureReport(
         name=name,
         tool=tool,
@@ -193,31 +210,33 @@ def _collect_one(job: _Job) -> tuple[list[HeapUse], list[CaptureReport]]:
 def _from_memray(job: _Job) -> tuple[list[HeapUse], Path]:
     capture = job.path("bin")
     figures = _read_apart(job, "figures", capture)
-    whole = HeapUse(
+    return [_whole(job, figures, capture), *_parts(job, figures.threads)], capture
+
+
+def _whole(job: _Job, figures: _Figures, artifact: Path) -> HeapUse:
+    return HeapUse(
         label=job.note.label,
         tool=job.note.tool,
-        peak_bytes=figures["peak"],
-        allocations=figures["allocations"],
-        largest=_largest(figures),
-        artifact=job.relative(capture),
+        peak_bytes=figures.peak,
+        allocations=figures.allocations,
+        largest=figures.largest,
+        artifact=job.relative(artifact),
     )
-    return [whole, *_parts(job, figures["threads"])], capture
 
 
-def _parts(job: _Job, threads: list[dict[str, Any]]) -> Iterator[HeapUse]:
+def _parts(job: _Job, threads: tuple[_Share, ...]) -> Iterator[HeapUse]:
     """Yield each thread's share of the peak; a worker that held nothing then has a share of 0."""
-    shown = [thread["name"] for thread in threads]
-    silent = [name for name in _worker_threads(job) if name not in shown]
-    if len(shown) + len(silent) < 2:
+    shown = {thread.name for thread in threads}
+    silent = [_Share(name) for name in _worker_threads(job) if name not in shown]
+    if len(threads) + len(silent) < 2:
         return
-    nothing = [{"name": name, "peak": 0, "largest": ()} for name in silent]
-    for thread in sorted(threads + nothing, key=lambda one: _natural(one["name"])):
+    for thread in sorted([*threads, *silent], key=lambda one: _natural(one.name)):
         yield HeapUse(
-            label=thread["name"],
+            label=thread.name,
             part_of=job.note.label,
             tool=job.note.tool,
-            peak_bytes=thread["peak"],
-            largest=_largest(thread),
+            peak_bytes=thread.peak,
+            largest=thread.largest,
         )
 
 
@@ -228,29 +247,20 @@ def _worker_threads(job: _Job) -> list[str]:
         return []
 
 
-def _largest(figures: dict[str, Any]) -> tuple[tuple[str, int], ...]:
-    return tuple((line, size) for line, size in figures["largest"])
-
-
 def _from_tracemalloc(job: _Job) -> tuple[list[HeapUse], Path]:
     path = job.path("figures")
     try:
-        figures = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        figures = msgspec.json.decode(path.read_bytes(), type=_Figures)
+    except FileNotFoundError as error:
         raise _CaptureError(
             "it ended without leaving its figures, which tracemalloc keeps inside the process: "
             "it was killed before it was asked, or its main thread was blocked outside Python"
         ) from error
-    if "error" in figures:
-        raise _CaptureError(figures["error"])
-    use = HeapUse(
-        label=job.note.label,
-        tool=job.note.tool,
-        peak_bytes=figures["peak"],
-        largest=_largest(figures),
-        artifact=job.relative(path),
-    )
-    return [use], path
+    except (OSError, msgspec.MsgspecError) as error:
+        raise _CaptureError(f"{path.name} is damaged: {error}") from error
+    if figures.error:
+        raise _CaptureError(figures.error)
+    return [_whole(job, figures, path)], path
 
 
 def _draw(job: _Job, capture: Path) -> CaptureReport:
@@ -274,7 +284,7 @@ def _draw(job: _Job, capture: Path) -> CaptureReport:
     )
 
 
-def _read_apart(job: _Job, action: str, capture: Path, *page: str) -> dict[str, Any]:
+def _read_apart(job: _Job, action: str, capture: Path, *page: str) -> _Figures:
     """Run :mod:`lab.capture.heapfile` on a capture; raise :class:`_CaptureError` if it fails."""
     limit = job.left_s()
     seconds = str(int(limit) + 1)
@@ -291,13 +301,13 @@ def _read_apart(job: _Job, action: str, capture: Path, *page: str) -> dict[str, 
     return _answer(done, capture)
 
 
-def _answer(done: subprocess.CompletedProcess[bytes], capture: Path) -> dict[str, Any]:
+def _answer(done: subprocess.CompletedProcess[bytes], capture: Path) -> _Figures:
     try:
-        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError) as error:
+        answer = msgspec.json.decode(done.stdout.splitlines()[-1], type=_Figures)
+    except (IndexError, msgspec.MsgspecError) as error:
         raise _CaptureError(f"the reader of {capture.name} {_ending(done)}") from error
-    if "error" in answer:
-        raise _CaptureError(f"{capture.name}: {answer['error']}")
+    if answer.error:
+        raise _CaptureError(f"{capture.name}: {answer.error}")
     return answer
 
 

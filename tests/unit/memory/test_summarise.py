@@ -1,0 +1,79 @@
+"""The arithmetic of footprints: totals of the tree, and what each worker added."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.capture.footprint import summarise
+from lab.model import FootprintSample
+
+SIZES = st.integers(min_value=0, max_value=1 << 40)
+
+
+def sample(at_s, rss, pss, uss, pid=1):
+    return FootprintSample(
+        at_s=at_s, pid=pid, label="", rss_bytes=rss, pss_bytes=pss, uss_bytes=uss, threads=1, fds=3
+    )
+
+
+def samples(at_s, sizes):
+    return [sample(at_s, *three, pid=pid) for pid, three in enumerate(sizes, 1)]
+
+
+MOMENT = st.lists(st.tuples(SIZES, SIZES, SIZES), min_size=1, max_size=8)
+
+
+@given(before=MOMENT, after=MOMENT, between=MOMENT, workers=st.integers(1, 64))
+def test_only_the_two_moments_count_and_added_times_workers_is_the_difference(
+    before, after, between, workers
+):
+    taken = [*samples(0.5, before), *samples(0.7, between), *samples(2.0, after)]
+    found = summarise(taken, baseline_s=0.5, loaded_s=2.0, workers=workers)
+    assert found.samples == tuple(taken)
+    assert found.baseline_pss_bytes == sum(pss for _, pss, _ in before)
+    assert found.loaded_pss_bytes == sum(pss for _, pss, _ in after)
+    added = (found.added_rss_bytes, found.added_pss_bytes, found.added_uss_bytes)
+    for column, each in enumerate(added):
+        difference = sum(row[column] for row in after) - sum(row[column] for row in before)
+        assert abs(each * workers - difference) <= workers / 2
+
+
+@given(before=MOMENT, after=MOMENT, hidden=st.data())
+def test_one_hidden_figure_hides_the_total_and_not_the_others(before, after, hidden):
+    number = hidden.draw(st.integers(0, len(after) - 1))
+    rss, _, uss = after[number]
+    after = [*after[:number], (rss, None, uss), *after[number + 1 :]]
+    taken = [*samples(0.0, before), *samples(1.0, after)]
+    found = summarise(taken, baseline_s=0.0, loaded_s=1.0, workers=2)
+    assert found.loaded_pss_bytes is None
+    assert found.added_pss_bytes is None
+    assert found.baseline_pss_bytes is not None
+    assert found.added_uss_bytes is not None
+    assert found.added_rss_bytes is not None
+
+
+@given(before=MOMENT, after=MOMENT)
+def test_a_tree_that_shrinks_gives_the_negative(before, after):
+    taken = [*samples(0.0, before), *samples(1.0, after)]
+    forth = summarise(taken, baseline_s=0.0, loaded_s=1.0, workers=1)
+    back = summarise(taken, baseline_s=1.0, loaded_s=0.0, workers=1)
+    assert forth.added_pss_bytes == -back.added_pss_bytes
+
+
+def test_a_moment_that_was_not_sampled_has_no_total():
+    found = summarise([sample(0.0, 3, 2, 1)], baseline_s=0.0, loaded_s=1.0, workers=2)
+    assert found.baseline_pss_bytes == 2
+    assert found.loaded_pss_bytes is None
+    assert found.added_rss_bytes is None
+
+
+def test_without_workers_nothing_was_added_by_any():
+    taken = [sample(0.0, 3, 2, 1), sample(1.0, 6, 4, 2)]
+    found = summarise(taken, baseline_s=0.0, loaded_s=1.0, workers=0)
+    assert found.added_pss_bytes is None
+    assert found.loaded_pss_bytes == 4
+
+
+def test_no_sample_at_all_is_no_error():
+    found = summarise([], baseline_s=0.0, loaded_s=0.0, workers=2)
+    assert found.samples == ()
+    assert found.baseline_pss_bytes is None
