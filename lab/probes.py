@@ -13,6 +13,7 @@ import platform
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -99,7 +100,9 @@ def _run(command: Sequence[str]) -> str:
             output, errors = process.communicate(timeout=LIMIT_S)
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, 9)
+                os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode < 0:
+        raise ProbeError(f"ended by {signal.Signals(-process.returncode).name}")
     if process.returncode:
         raise ProbeError(_last_line(errors) or f"ended with status {process.returncode}")
     return output
