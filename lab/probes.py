@@ -24,6 +24,7 @@ from pathlib import Path
 
 from lab import procfs
 from lab.capture import footprint
+from lab.capture.stacks import find_tool
 from lab.errors import LabError
 
 LIMIT_S = 15.0
@@ -110,12 +111,6 @@ def _run(command: Sequence[str]) -> str:
 
 def _last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
-
-
-def find_tool(name: str) -> str:
-    """Return the path of a command: beside this interpreter, else on PATH; empty when absent."""
-    here = os.pathsep.join([str(Path(sys.executable).parent), sysconfig.get_path("scripts")])
-    return shutil.which(name, path=here) or shutil.which(name) or ""
 
 
 def _free_threaded() -> bool:

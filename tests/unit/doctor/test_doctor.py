@@ -47,18 +47,13 @@ def fake_tool(folder, name, body):
 
 @pytest.fixture
 def no_tools_here(monkeypatch, tmp_path):
-    """Let no tool be found beside the interpreter, and PATH hold one empty folder: that one."""
-    path = tmp_path / "bin"
-    path.mkdir()
+    """Put nothing beside the interpreter, and one empty folder on PATH: that one is returned."""
+    elsewhere, path = tmp_path / "python", tmp_path / "bin"
+    for folder in (elsewhere, path):
+        folder.mkdir()
+    (elsewhere / "python").symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(elsewhere / "python"))
     monkeypatch.setenv("PATH", str(path))
-    monkeypatch.setattr(probes.sysconfig, "get_path", lambda _: str(path))
-    real = probes.shutil.which
-    here = str(Path(sys.executable).parent)
-    monkeypatch.setattr(
-        probes.shutil,
-        "which",
-        lambda name, path=None: None if path and here in path else real(name, path=path),
-    )
     return path
 
 
@@ -162,8 +157,7 @@ def test_no_py_spy(no_tools_here):
 
 
 def test_py_spy_on_path_only(no_tools_here):
-    real = Path(sysconfig.get_paths()["scripts"], "py-spy")
-    (no_tools_here / "py-spy").symlink_to(real)
+    (no_tools_here / "py-spy").symlink_to(Path(sysconfig.get_path("scripts"), "py-spy"))
     assert find("py-spy").status is Status.OK
 
 
