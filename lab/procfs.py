@@ -260,3 +260,24 @@ def file_locks() -> tuple[FileLock, ...]:
             )
         )
     return tuple(found)
+
+
+def all_pids() -> list[int]:
+    """Return the processes of the machine, as far as ``/proc`` shows them."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def schedstat(pid: int, tid: int) -> bytes | None:
+    """Return a thread's time on a CPU, time in a queue and number of turns, as one text."""
+    return read(f"/proc/{pid}/task/{tid}/schedstat")
+
+
+def is_hidden(pid: int) -> bool:
+    """Say whether a process is there but does not show us what it has open."""
+    try:
+        os.listdir(f"/proc/{pid}/fd")
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,116 @@
+"""Runs one scenario's program inside the target. Executed by path, as the target's ``__main__``.
+
+It says over an inherited socket that it is ready, waits to be let go, closes the socket and runs
+the program as a script would: exceptions, exit codes and threads that are left take their natural
+course. ``spawn`` and ``forkserver`` import this file again in each worker, so that its top level
+must stay harmless; what those workers need of ``sys.path`` they are given by ``multiprocessing``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HANDSHAKE = "LAB_HANDSHAKE"
+"""The environment variable with the number of the socket's descriptor."""
+
+_ROOT = str(Path(__file__).resolve().parents[2])
+
+
+class ScenarioLookupError(Exception):
+    """The module was imported, but what it should offer is not there."""
+
+
+def resolve(reference: str) -> Any:
+    """Return what ``package.module:name`` refers to."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def find_scenario(module: str, attribute: str) -> Any:
+    """Import ``module`` and return the scenario in it. Raises :class:`ScenarioLookupError`."""
+    from lab.scenario import Scenario
+
+    loaded = importlib.import_module(module)
+    try:
+        scenario = getattr(loaded, attribute)
+    except AttributeError:
+        raise ScenarioLookupError(f"module {module} has no attribute {attribute!r}") from None
+    if not isinstance(scenario, Scenario):
+        raise ScenarioLookupError(
+            f"{module}:{attribute} is a {type(scenario).__name__}, no Scenario"
+        )
+    return scenario
+
+
+def prepare(spec: dict[str, Any]) -> Callable[[], None]:
+    """Import all that the program needs and return it, ready to be called."""
+    import random
+
+    from lab.kit import Kit
+    from lab.scenario import StartMethod, Variant, Workers
+
+    scenario = find_scenario(spec["module"], spec["attribute"])
+    program = scenario.corrected if spec["corrected"] else scenario.faulty
+    method = spec["start_method"]
+    variant = Variant(Workers(spec["workers"]), StartMethod(method) if method else None)
+    around: Any = contextlib.nullcontext
+    wrapper = None
+    if spec["wrapper"]:
+        hook = resolve(spec["wrapper"])(**spec["wrapper_arguments"])
+        around, wrapper = hook.main, hook.worker
+    kit = Kit(variant, seed=spec["seed"], wrapper=wrapper)
+    random.seed(spec["seed"])
+
+    def run() -> None:
+        with around():
+            program(kit, **spec["parameters"])
+
+    return run
+
+
+def tell(channel: int, **message: str) -> None:
+    """Send one line to the supervisor."""
+    data = json.dumps(message).encode() + b"\n"
+    while data:
+        data = data[os.write(channel, data) :]
+
+
+def explain(error: BaseException) -> dict[str, str]:
+    """Describe why the program cannot be run."""
+    return {
+        "stage": "lookup" if isinstance(error, ScenarioLookupError) else "import",
+        "message": "".join(traceback.format_exception_only(error)).strip().splitlines()[-1],
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+
+
+def main() -> None:
+    """Prepare, shake hands, run."""
+    channel = int(os.environ.pop(HANDSHAKE))
+    os.set_inheritable(channel, False)
+    spec = json.loads(sys.argv.pop())
+    sys.path[0] = spec["path_entry"]  # it was the directory of this file
+    if _ROOT not in sys.path:
+        sys.path.append(_ROOT)
+    try:
+        run = prepare(spec)
+    except BaseException as error:  # noqa: BLE001 - whatever a module raises on import, it is told
+        tell(channel, **explain(error))
+        sys.exit(1)
+    tell(channel, stage="ready")
+    if not os.read(channel, 1):
+        sys.exit(1)  # the lab is gone
+    os.close(channel)
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Whether, and how, the processes of a target must allow to be looked at.
+
+Where Yama restricts ptrace(2) to ancestors (``ptrace_scope`` 1), the lab may look at its target,
+but py-spy and pystack, which are siblings of the target, may not, unless each process of it
+agrees: prctl(2), PR_SET_PTRACER. The shim does so for the root. As it is not inherited by fork,
+the ``sitecustomize`` in this directory does it for every Python descendant, by way of PYTHONPATH.
+It changes nothing else, and hands over to the user's own ``sitecustomize``. Interpreters that are
+started with -I, -E or -S do not see it and stay closed to the siblings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+_SCOPE = Path("/proc/sys/kernel/yama/ptrace_scope")
+
+
+def is_needed() -> bool:
+    """Say whether descendants have to agree before a sibling may read their stacks."""
+    try:
+        return _SCOPE.read_text(encoding="ascii").strip() == "1" and os.geteuid() != 0
+    except OSError:
+        return False
+
+
+def environment(env: Mapping[str, str]) -> dict[str, str]:
+    """Return ``env`` with this directory first among those that Python imports from."""
+    paths = [str(Path(__file__).parent), env.get("PYTHONPATH", "")]
+    return {**env, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
