@@ -1,0 +1,39 @@
+"""The real primitives, saved before any is replaced: the lab must not trip over itself.
+
+A leaf: it imports nothing of the lab, and everything in the hunt that needs an uncontrolled lock,
+clock or thread takes it from here.
+"""
+
+from __future__ import annotations
+
+import _queue
+import _thread
+import queue
+import threading
+import time
+
+allocate_lock = _thread.allocate_lock
+get_ident = _thread.get_ident
+get_native_id = _thread.get_native_id
+start_new_thread = _thread.start_new_thread
+
+# The types whose instances, made before a hunt, are taken over when it starts.
+LockType = _thread.LockType
+RLockType = _thread.RLock
+
+new_lock = threading.Lock
+new_rlock = threading.RLock
+simple_queue = _queue.SimpleQueue
+py_simple_queue = queue._PySimpleQueue  # type: ignore[attr-defined]
+
+thread_start = threading.Thread.start
+thread_join = threading.Thread.join
+thread_is_alive = threading.Thread.is_alive
+
+sleep = time.sleep
+monotonic = time.monotonic
+monotonic_ns = time.monotonic_ns
+perf_counter = time.perf_counter
+perf_counter_ns = time.perf_counter_ns
+wall = time.time
+wall_ns = time.time_ns

@@ -1,0 +1,414 @@
+"""The scheduler: real threads, exactly one running, and a strategy asked who goes on.
+
+One execution (:meth:`Engine.execute`) runs the test body as thread 0 in the caller's own thread;
+every thread that it starts becomes a :class:`~lab.hunt.tasks.Task` on a worker of the pool. Control
+is a lock for each worker: to switch is to release the other's and wait on one's own. Nothing here
+knows how code is watched or which primitives exist; they call :meth:`Engine.point`,
+:meth:`Engine.block`, :meth:`Engine.ready` and :meth:`Engine.spawn`.
+
+Invariants: while an execution runs, only the thread of ``current`` executes controlled code;
+``runnable`` holds exactly the threads that could make a step now (a waiter for a taken lock is not
+among them); an empty ``runnable`` without a pending time-out is a deadlock, by definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from lab.hunt import _real, deadlock
+from lab.hunt.outcome import Failure, Outcome
+from lab.hunt.schedule import BLOCKED, ENDED, PREEMPTED, SPUN, YIELDED
+from lab.hunt.sites import Site
+from lab.hunt.strategies.base import Strategy
+from lab.hunt.tasks import INFINITY, Pool, Task, Unwind, Worker, fresh_context
+from lab.hunt.turns import YIELD, Timers, Turn
+
+# A thread that passes this many switch points in a row while others could run is taken to spin:
+# it has to give way, or a correct busy-wait would never end.
+QUANTUM: Final = 500
+# Raised again at every switch point after this many in a thread that swallows :class:`Unwind`.
+PATIENCE: Final = 2_000
+EPOCH: Final = 1_000.0  # the virtual monotonic clock's first reading, in seconds
+
+Observer = Callable[[Task, Site], None]
+
+
+class Engine:
+    """Runs one execution after the other under a strategy; see the module for the invariants."""
+
+    def __init__(self, *, gil: bool = False, max_steps: int = 20_000) -> None:
+        self.gil = gil
+        self.max_steps = max_steps
+        self.quantum = QUANTUM
+        self.pool = Pool(self._carry)
+        self.by_ident: dict[int, Task] = {}
+        self.epoch = 0
+        self.current: Task | None = None
+        self.step = 0
+        self.stop_at: float = INFINITY
+        self.ask_at: float = INFINITY
+        self.slice_end: float = INFINITY
+        self.runnable: list[Task] = []
+        self.tasks: list[Task] = []
+        self.turns: list[Turn] = []
+        self.aborting = False
+        self.finishing = False
+        self.cut_off = False
+        self.stuck: str | None = None
+        self.stuck_stack: tuple[str, ...] = ()
+        self.interrupt: BaseException | None = None
+        self.failure: Failure | None = None
+        self.strategy: Strategy = Strategy()
+        self.observer: Observer | None = None
+        self.now = EPOCH
+        self.looks = 0  # at the clock, since time last passed by itself
+        self._timers = Timers()
+
+    # -- one execution
+
+    def execute(
+        self, body: Callable[[], object], strategy: Strategy, observer: Observer | None = None
+    ) -> Outcome:
+        """Run ``body`` once under ``strategy`` and say how it ended.
+
+        ``observer`` is called before every visible step, with the thread and the place. The
+        threads of the body are gone when this returns. An interruption (Ctrl-C) is raised again.
+        """
+        main = self._reset(strategy, observer)
+        try:
+            self.by_ident[main.ident] = main
+            self._run_body(main, body)
+            self._settle(main)
+        finally:
+            self._unwind(main)
+        if self.interrupt is not None:
+            raise self.interrupt
+        return Outcome(
+            failure=self.failure,
+            cut_off=self.cut_off,
+            stuck=self.stuck,
+            steps=self.step,
+            threads=len(self.tasks),
+        )
+
+    def _reset(self, strategy: Strategy, observer: Observer | None) -> Task:
+        self.epoch += 1
+        main = Task(0, "main", Worker(None), None)
+        main.started = True
+        self.tasks, self.runnable, self.turns = [main], [main], []
+        self.aborting = self.finishing = self.cut_off = False
+        self.stuck = self.interrupt = self.failure = None
+        self._timers.clear()
+        self.now = EPOCH
+        self.looks = self.step = 0
+        self.strategy, self.observer = strategy, observer
+        self.ask_at = INFINITY
+        strategy.begin(self)
+        self.slice_end = self.quantum
+        self.current = main
+        self._aim()
+        return main
+
+    def _run_body(self, main: Task, body: Callable[[], object]) -> None:
+        try:
+            body()
+        except Unwind:
+            pass
+        except Exception as error:  # noqa: BLE001 - whatever the test raises is the finding
+            self._fail(main, error)
+        except BaseException as error:  # noqa: BLE001 - Ctrl-C: raised again when all have left
+            self.interrupt = self.interrupt or error
+            self.aborting = True
+
+    def _settle(self, main: Task) -> None:
+        """After the body: let the threads it left behind go on until none can."""
+        if self.aborting or len(self.tasks) == 1:
+            return
+        self.finishing = True
+        if main in self.runnable:
+            self.runnable.remove(main)
+        target = self._next()
+        if target is not main:
+            self._hand_over(main, target, ENDED, None)
+            self._park(main)
+        left = [task for task in self.tasks[1:] if not task.done and not task.daemon]
+        left = [task for task in left if not deadlock.waits_for_work(task)]
+        if left and not self.aborting:
+            self.failure = deadlock.describe(left, after_body=True)
+
+    def _unwind(self, main: Task) -> None:
+        """Make every thread that is left leave, one at a time, then forget the execution."""
+        self.aborting = main.done = True
+        for task in self.tasks[1:]:
+            if task.done or task.lost:
+                continue
+            if not task.started:
+                self._release(task)
+                continue
+            self.current = task
+            task.worker.go.release()
+            self._park(main)
+        self.current = None
+        self.stop_at = INFINITY
+        self.observer = None
+        self.strategy.end(self, failed=self.failure is not None)
+        self.by_ident.pop(main.ident, None)
+
+    # -- what instrumentation and primitives call
+
+    def me(self) -> Task | None:
+        """Return the calling thread's task, None when the scheduler does not control it."""
+        return self.by_ident.get(_real.get_ident())
+
+    def point(self, site: Site) -> None:
+        """Pass a switch point: the strategy may let another thread run first."""
+        self.step += 1
+        if self.step >= self.stop_at or site.hot:
+            self.consult(site)
+
+    def observe(self, site: Site) -> None:
+        """Show the observer an access at which no switch is possible."""
+        me = self.current
+        if me is not None and self.observer is not None and me.ident == _real.get_ident():
+            self.observer(me, site)
+
+    def consult(self, site: Site) -> None:
+        """Ask the strategy who goes on at ``site``, before it is executed."""
+        me = self.current
+        if me is None or me.ident != _real.get_ident():
+            return
+        if self.aborting or self.interrupt is not None:
+            self._hold_out(me)
+            return
+        if self.observer is not None:
+            self.observer(me, site)
+        if self.step >= self.slice_end:
+            self._end_of_slice(me, site)
+            return
+        target = self.strategy.choose(self, me, site)
+        if target is not me:
+            self._hand_over(me, target, PREEMPTED, site)
+            self._park(me)
+        else:
+            self._aim()
+
+    def give_way(self, me: Task) -> None:
+        """Let some other thread run, if one can (``time.sleep(0)``, a thread that spins)."""
+        if self.aborting:
+            self._hold_out(me)
+            return
+        self.step += 1
+        if self.observer is not None:
+            self.observer(me, YIELD)
+        self._check_limit()
+        if len(self.runnable) > 1:
+            target = self.strategy.give_way(self, me, YIELD)
+            if target is not me:
+                self._hand_over(me, target, YIELDED, YIELD)
+                self._park(me)
+
+    def block(self, me: Task, on: Any, deadline: float = INFINITY) -> bool:
+        """Take ``me`` out of the runnable set until something wakes it; False on a time-out.
+
+        ``deadline`` is in virtual seconds.
+        """
+        if self.aborting or me.lost:
+            raise Unwind
+        self.runnable.remove(me)
+        me.waiting, me.deadline, me.timed_out = on, deadline, False
+        if deadline < INFINITY:
+            self._timers.add(deadline, me)
+        target = self._next()
+        if target is not me:
+            self._hand_over(me, target, BLOCKED, None)
+            self._park(me)
+        elif self.aborting:
+            raise Unwind
+        me.waiting, me.deadline = None, INFINITY
+        return not me.timed_out
+
+    def ready(self, task: Task) -> None:
+        """Put a blocked ``task`` back among those that could make a step."""
+        self.runnable.append(task)
+        if self.strategy.reactive:
+            self.ask_at = self.stop_at = 0
+
+    def unready(self, task: Task) -> None:
+        """Take a ``task`` out again: what it waited for was taken before it ran."""
+        self.runnable.remove(task)
+
+    def spawn(
+        self, name: str, entry: Callable[[], None], *, daemon: bool = False, thread: Any = None
+    ) -> Task:
+        """Make a thread that will run ``entry`` when the strategy picks it."""
+        me = self.current
+        if self.aborting or me is None:
+            raise Unwind
+        worker = self.pool.take()
+        task = Task(len(self.tasks), name, worker, fresh_context(entry))
+        task.daemon, task.thread, task.parent = daemon, thread, me.index
+        worker.task = task
+        self.tasks.append(task)
+        self.by_ident[worker.ident] = task
+        self.strategy.spawned(self, me, task)
+        self.ready(task)
+        return task
+
+    def join(self, me: Task, other: Task, deadline: float = INFINITY) -> bool:
+        """Wait until ``other`` is done; False when ``deadline`` came first."""
+        while not other.done:
+            if not self.block(me, other, deadline):
+                return other.done
+        return True
+
+    def abort(self) -> None:
+        """End the execution: every thread leaves at its next step."""
+        self.aborting = True
+        self.stop_at = 0
+
+    # -- inside
+
+    def _aim(self) -> None:
+        self.stop_at = 0 if self.observer else min(self.ask_at, self.slice_end)
+
+    def _end_of_slice(self, me: Task, site: Site) -> None:
+        self._check_limit()
+        self.slice_end = self.step + self.quantum
+        if len(self.runnable) > 1:
+            target = self.strategy.give_way(self, me, site)
+            if target is not me:
+                self._hand_over(me, target, SPUN, site)
+                self._park(me)
+                return
+        self._aim()
+
+    def _check_limit(self) -> None:
+        if self.step >= self.max_steps:
+            self.cut_off = True
+            self.abort()
+            raise Unwind
+
+    def _hand_over(self, me: Task, target: Task, why: str, site: Site | None) -> None:
+        self._turn(me, target, why, site)
+        self._aim()
+        target.worker.go.release()
+
+    def _turn(self, me: Task, target: Task, why: str, site: Site | None) -> None:
+        step = self.step
+        me.steps += step - me.since
+        # A hand-over that nobody chose follows from the rest and is not part of the schedule.
+        if site is not None or len(self.runnable) > 1:
+            self.turns.append(Turn(me.index, me.steps, target.index, why, site))
+        target.since = step
+        self.slice_end = step + self.quantum
+        self.current = target
+
+    def _park(self, me: Task) -> None:
+        """Wait for the turn of ``me``; leave if the execution ended meanwhile."""
+        if me.index == 0:
+            self._park_main(me)
+        else:
+            me.worker.go.acquire()
+        if self.aborting and not (me.index == 0 and (self.finishing or me.done)):
+            raise Unwind
+
+    def _park_main(self, main: Task) -> None:
+        # Signals are delivered to this thread: the turn is still another's when one arrives here.
+        while True:
+            try:
+                main.worker.go.acquire()
+            except BaseException as error:  # noqa: BLE001 - kept, and raised when all have left
+                self.interrupt = self.interrupt or error
+                self.stop_at = 0
+            else:
+                return
+
+    def _hold_out(self, me: Task) -> None:
+        if self.interrupt is not None and not self.aborting:
+            self.abort()
+            raise Unwind
+        me.aborts += 1
+        self.stop_at = 0
+        if me.aborts > PATIENCE:
+            raise Unwind
+
+    def _next(self) -> Task:
+        """Return who runs when the current thread cannot; thread 0, to end it, on a deadlock."""
+        while True:
+            runnable = self.runnable
+            if len(runnable) == 1:
+                return runnable[0]
+            if runnable:
+                return self.strategy.choose(self, None, None)
+            if self.finishing and all(t.done or t.daemon for t in self.tasks[1:]):
+                return self.tasks[0]
+            if self._next_time_out():
+                continue
+            if self.finishing:
+                return self.tasks[0]
+            left = [task for task in self.tasks if not task.done]
+            self.failure = deadlock.describe(left, after_body=False)
+            self.abort()
+            return self.tasks[0]
+
+    def _next_time_out(self) -> bool:
+        task = self._timers.pop()
+        if task is None:
+            return False
+        self.now = max(self.now, task.deadline)
+        self.looks = 0
+        task.timed_out = True
+        self.ready(task)
+        return True
+
+    def _fail(self, task: Task, error: BaseException) -> None:
+        if self.failure is None and not self.aborting:
+            self.failure = Failure.of(error, task.name, task.index)
+        self.abort()
+
+    def _carry(self, task: Task) -> None:
+        """Run ``task`` in its worker's thread, then hand over: the last act of a thread."""
+        task.started = True
+        entry = task.entry
+        assert entry is not None
+        try:
+            if not self.aborting:
+                entry()
+        except (Unwind, SystemExit):
+            pass
+        except BaseException as error:  # noqa: BLE001 - whatever escapes a thread is the finding
+            self._fail(task, error)
+        if task.lost:
+            return
+        target = self._leave(task)
+        worker = task.worker
+        self._release(task)
+        target.worker.go.release()
+        del worker
+
+    def _leave(self, task: Task) -> Task:
+        task.done = True
+        if self.aborting:
+            target = self.tasks[0]
+        else:
+            self.runnable.remove(task)
+            for other in self.tasks:
+                if other.waiting is task and other not in self.runnable:
+                    self.ready(other)
+            target = self._next()
+            self._turn(task, target, ENDED, None)
+        self.current = target
+        if not self.aborting:
+            self._aim()
+        return target
+
+    def _release(self, task: Task) -> None:
+        """Give a finished task's worker back to the pool."""
+        task.done = True
+        worker = task.worker
+        self.by_ident.pop(task.ident, None)
+        worker.task = None
+        task.entry = None
+        worker.forget()
+        self.pool.free.append(worker)

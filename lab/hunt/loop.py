@@ -1,0 +1,282 @@
+"""The hunt: execute, watch, narrow, fail, shrink, replay, and say what was and was not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from lab.errors import UsageError, suggest
+from lab.hunt import _real
+from lab.hunt.engine import Observer
+from lab.hunt.outcome import NONDETERMINISM, Failure, Outcome
+from lab.hunt.profile import Profile
+from lab.hunt.project import name_of, scope_of
+from lab.hunt.recorder import Recorder, Step
+from lab.hunt.records import BOTH, FOUND, NOT_FOUND, Explored, HuntResult, Settings
+from lab.hunt.replays import SLICES
+from lab.hunt.schedule import Schedule
+from lab.hunt.session import Session
+from lab.hunt.shrink import Shrinker, Switches
+from lab.hunt.sites import FREE_THREADED, GIL, Scope
+from lab.hunt.strategies import dealer
+from lab.hunt.strategies.base import Strategy
+from lab.hunt.strategies.replay import Replay, Retrace
+
+# Executions that are observed, to learn which places race: the first, and later ones that may come
+# to places which the first did not.
+_OBSERVED: Final = frozenset((0, 1, 2, 16, 64, 256, 1024))
+# Executions that are run a second time: the same decisions have to lead to the same end.
+_REPEATED: Final = frozenset((4, 40, 400, 4000))
+# Every so often all visible places are switch points again, not only those seen to race.
+_WIDE_EVERY: Final = 128
+_WIDE_FOR: Final = 16
+_SECOND_MODEL: Final = 200  # executions spent on whether the other model has the failure too
+_BITS: Final = 1 << 23
+
+
+class Search:
+    """One model's search; :meth:`run` fills in what was found."""
+
+    def __init__(self, session: Session, settings: Settings, executions: int) -> None:
+        self.session = session
+        self.settings = settings
+        self.limit = executions
+        self.profile = Profile()
+        self.deal = dealer(settings.strategy, settings.seed, self.profile)
+        self.executions = 0
+        self.failure: Failure | None = None
+        self.strategy = ""
+        self.cut_off = 0
+        self.stuck: str | None = None
+        self.unsteady = ""
+        self.threads = 1
+        self.distinct = 0
+        self._seen = bytearray(_BITS // 8)
+
+    def run(self, deadline: float) -> bool:
+        """Execute until something fails or the budget is spent; True when something failed."""
+        for number in range(self.limit):
+            if _real.monotonic() > deadline:
+                break
+            outcome = self._execute(number)
+            self._note(outcome)
+            if outcome.failure is not None:
+                self.failure = outcome.failure
+                return True
+            if outcome.stuck is not None:
+                break
+            if number in _REPEATED:
+                self._repeat(outcome)
+        return False
+
+    def _execute(self, number: int) -> Outcome:
+        observed = number in _OBSERVED
+        strategy = Strategy(self.settings.seed) if number == 0 else self.deal(number - 1)
+        self.strategy = strategy.name
+        if observed:
+            return self._observed(strategy)
+        if number % _WIDE_EVERY == 0:
+            self.session.monitor.widen()
+        elif number % _WIDE_EVERY == _WIDE_FOR:
+            self.session.monitor.narrow_to_races()
+        return self.session.execute(strategy)
+
+    def _observed(self, strategy: Strategy) -> Outcome:
+        session, profile = self.session, self.profile
+        session.monitor.widen(observing=True)
+        if strategy.name == "surw" and not profile.groups:
+            strategy = Strategy(self.settings.seed)
+        profile.begin()
+        outcome = session.execute(strategy, profile.observe)
+        profile.finish(session.engine.tasks)
+        if outcome.failure is None:
+            session.monitor.narrow_to_races()
+        return outcome
+
+    def _note(self, outcome: Outcome) -> None:
+        self.executions += 1
+        self.cut_off += outcome.cut_off
+        self.stuck = self.stuck or outcome.stuck
+        self.threads = max(self.threads, outcome.threads)
+        turns = self.session.engine.turns
+        bit = hash(tuple((t.source, t.step, t.target) for t in turns)) % _BITS
+        byte, mask = bit >> 3, 1 << (bit & 7)
+        if not self._seen[byte] & mask:
+            self._seen[byte] |= mask
+            self.distinct += 1
+
+    def _repeat(self, outcome: Outcome) -> None:
+        engine = self.session.engine
+        turns = list(engine.turns)
+        retrace = Retrace(turns)
+        again = self.session.execute(retrace)
+        if again.failure is None and not retrace.faithful and outcome.conclusive:
+            self.unsteady = (
+                "an execution run twice with the same decisions went differently: something "
+                "outside the scheduler's control (time, input, identity, hashing) decides too"
+            )
+
+    # -- from a failure to a small schedule
+
+    def schedule(self) -> Switches | None:
+        """Return the failing schedule by anchors, shrunk; None when it cannot be repeated."""
+        engine = self.session.engine
+        assert self.failure is not None
+        turns = list(engine.turns)
+        retrace = Retrace(turns)
+        outcome = self.session.execute(retrace)
+        if not self.failure.same_bug(outcome.failure):
+            return None
+        self.session.monitor.widen()
+        engine.quantum *= SLICES
+        switches = self._fails(tuple(retrace.followed))
+        if switches is None or not self.settings.shrink:
+            return switches
+        return Shrinker(self._fails).shrink(switches)
+
+    def _fails(self, candidate: Switches) -> Switches | None:
+        """Return ``candidate`` without what has no effect, or None when it does not fail."""
+        followed = self._follow(candidate)
+        if followed is None or followed == candidate:
+            return followed
+        # A hand-over that never came still told which thread should run: leave it out only if
+        # the rest fails by itself.
+        return followed if self._follow(followed) == followed else candidate
+
+    def _follow(self, candidate: Switches) -> Switches | None:
+        replay = Replay(candidate)
+        outcome = self.session.execute(replay)
+        assert self.failure is not None
+        return tuple(replay.followed) if self.failure.same_bug(outcome.failure) else None
+
+    def trace(self, switches: Switches) -> tuple[Step, ...]:
+        """Return the steps of the failing execution."""
+        recorder = Recorder(self.session.engine)
+        self.session.execute(Replay(switches), recorder.observe)
+        return recorder.steps()
+
+
+def hunt(body: Callable[[], object], settings: Settings | None = None) -> HuntResult:
+    """Search for an interleaving that breaks ``body``, a test without arguments.
+
+    The body makes its own objects and threads; it fails by an exception, in any thread, or by a
+    deadlock. Returns what was found, or what was explored without finding anything.
+    :class:`~lab.errors.UsageError` for settings that make no sense.
+    """
+    asked = settings or Settings()
+    _check(asked)
+    scope = scope_of(body, asked.trace, asked.roots)
+    started = _real.monotonic()
+    deadline = started + (asked.seconds if asked.seconds is not None else float("inf"))
+    first = FREE_THREADED if asked.model == BOTH else asked.model
+    with _session(body, scope, first, asked) as session:
+        search = Search(session, asked, asked.executions)
+        found = search.run(deadline)
+        took = max(_real.monotonic() - started, 1e-9)
+        switches = search.schedule() if found else None
+        steps = search.trace(switches) if switches is not None else ()
+    models = {first: FOUND if found else _not_found(search)}
+    if found and asked.model == BOTH:
+        models[GIL] = _also_under_gil(body, scope, asked, search)
+    return _result(search, asked, first, took, switches, steps, models, body)
+
+
+def _session(body: Callable[[], object], scope: Scope, model: str, asked: Settings) -> Session:
+    return Session(body, scope, model, max_steps=asked.max_steps, stall=asked.stall, pin=asked.pin)
+
+
+def _also_under_gil(
+    body: Callable[[], object], scope: Scope, asked: Settings, search: Search
+) -> str:
+    """Look for the same failure where a GIL build can switch."""
+    assert search.failure is not None
+    with _session(body, scope, GIL, asked) as session:
+        again = Search(session, asked, min(asked.executions, _SECOND_MODEL))
+        if again.run(float("inf")):
+            return FOUND
+    return _not_found(again)
+
+
+def _not_found(search: Search) -> str:
+    return f"{NOT_FOUND} in {search.executions} executions"
+
+
+def _check(asked: Settings) -> None:
+    models = (FREE_THREADED, GIL, BOTH)
+    if asked.model not in models:
+        raise UsageError(f"there is no model {asked.model!r}", wanted=suggest(asked.model, models))
+    if asked.executions < 1:
+        raise UsageError(f"{asked.executions} executions", wanted="at least one")
+
+
+def _result(
+    search: Search,
+    asked: Settings,
+    model: str,
+    took: float,
+    switches: Switches | None,
+    steps: tuple[Step, ...],
+    models: dict[str, str],
+    body: Callable[[], object],
+) -> HuntResult:
+    failure = search.failure
+    name = asked.name or name_of(body)
+    schedule = Schedule(switches, model, name) if switches is not None else None
+    kind, message = _verdict(search, switches)
+    return HuntResult(
+        found=failure is not None,
+        kind=kind,
+        message=message,
+        model=_label(model, models),
+        executions=search.executions,
+        executions_to_failure=search.executions if failure is not None else None,
+        seconds=round(took, 6),
+        executions_per_second=round(search.executions / took, 1),
+        switches=schedule.preemptions if schedule is not None else None,
+        schedule=schedule.token() if schedule is not None else None,
+        explored=_explored(search),
+        models=models,
+        strategy=search.strategy if failure is not None else asked.strategy,
+        seed=asked.seed,
+        target=name,
+        failure=failure,
+        steps=steps,
+    )
+
+
+def _label(model: str, models: dict[str, str]) -> str:
+    return GIL if models.get(GIL) == FOUND else model
+
+
+def _verdict(search: Search, switches: Any) -> tuple[str | None, str | None]:
+    failure = search.failure
+    if failure is not None:
+        if switches is None:
+            return NONDETERMINISM, f"seen once, and not again when repeated: {failure.message}"
+        return failure.kind, failure.message
+    if search.unsteady:
+        return NONDETERMINISM, search.unsteady
+    if search.cut_off and search.cut_off == search.executions:
+        return "livelock", "every execution reached the step limit"
+    return None, None
+
+
+def _explored(search: Search) -> Explored:
+    notes = []
+    if search.unsteady:
+        notes.append(search.unsteady)
+    if search.threads == 1:
+        notes.append("no thread was started under control")
+    if not search.session.monitor.codes:
+        notes.append("no code was switched in: nothing of the test's project ran")
+    return Explored(
+        schedules=search.distinct,
+        cut_off=search.cut_off,
+        stuck=search.stuck,
+        threads=search.threads,
+        switch_points=len(search.session.monitor.known),
+        notes=tuple(notes),
+    )
+
+
+__all__ = ["Observer", "hunt"]

@@ -1,0 +1,270 @@
+"""Watching code with ``sys.monitoring`` (PEP 669): from bytecodes to switch points.
+
+Functions are found when they first start (``PY_START``, switched off for each after one visit);
+those in scope get instruction and call events of their own. What a location has to report is
+decided at its first visit; a location that has nothing is switched off there and costs nothing
+afterwards. Events belong to one tool: the lab takes a free identifier, and says so if none is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from lab.errors import InconclusiveError
+from lab.hunt.calls import Calls, is_ours, python_code
+from lab.hunt.engine import Engine
+from lab.hunt.sites import (
+    GIL,
+    Names,
+    Scope,
+    Site,
+    call_site,
+    key_of,
+    switch_points,
+    visible_accesses,
+)
+from lab.hunt.turns import ENTRY
+
+_monitoring = sys.monitoring
+_events = _monitoring.events
+_DISABLE = _monitoring.DISABLE
+_TOOL_NAME: Final = "lab.hunt"
+
+
+class Monitor:
+    """Turns events of traced code into :meth:`Engine.point` calls, for one hunt.
+
+    ``sites`` maps a place to what it reports in this phase of the hunt; ``known`` keeps every place
+    ever seen, so that phases can narrow and widen what is reported.
+    """
+
+    def __init__(self, engine: Engine, scope: Scope, model: str) -> None:
+        self.engine = engine
+        self.scope = scope
+        self.model = model
+        self.names = Names()
+        self.codes: dict[int, CodeType] = {}
+        self.sites: dict[int, Site] = {}
+        self.known: dict[int, Site] = {}
+        self.silent: dict[int, Site] = {}  # in the gil model: accesses, only ever observed
+        self.narrow = False
+        self.observing = False
+        self._calls = Calls(scope)
+        self._tool = -1
+
+    # -- life
+
+    def start(self) -> None:
+        """Take a tool identifier and begin to watch; :class:`InconclusiveError` if none is free."""
+        self._tool = _free_tool()
+        _monitoring.use_tool_id(self._tool, _TOOL_NAME)
+        for event, callback in (
+            (_events.PY_START, self._started),
+            (_events.PY_RESUME, self._started),
+            (_events.INSTRUCTION, self._instruction()),
+            (_events.CALL, self._call()),
+            (_events.C_RETURN, self._returned()),
+        ):
+            _monitoring.register_callback(self._tool, event, callback)
+        _monitoring.set_events(self._tool, _events.PY_START | _events.PY_RESUME)
+        _monitoring.restart_events()
+
+    def stop(self) -> None:
+        """Stop watching and give the tool identifier back."""
+        if self._tool < 0:
+            return
+        tool, self._tool = self._tool, -1
+        _monitoring.set_events(tool, 0)
+        for code in self.codes.values():
+            _monitoring.set_local_events(tool, code, 0)
+        for event in (
+            _events.PY_START, _events.PY_RESUME, _events.INSTRUCTION, _events.CALL,
+            _events.C_RETURN,
+        ):  # fmt: skip
+            _monitoring.register_callback(tool, event, None)
+        _monitoring.free_tool_id(tool)
+
+    def traces(self, frame: FrameType) -> bool:
+        """Whether the code of ``frame`` is switched in."""
+        return id(frame.f_code) in self.codes
+
+    # -- which places report
+
+    def widen(self, *, observing: bool = False) -> None:
+        """Let every visible place report again; under observation the silent accesses too."""
+        self.narrow, self.observing = False, observing
+        self.sites = dict(self.known)
+        self._bind()
+        _monitoring.restart_events()
+
+    def narrow_to_races(self) -> None:
+        """Let only those places report at which a profile saw threads meet, or saw nothing yet."""
+        self.narrow, self.observing = True, False
+        self.sites = {key: site for key, site in self.known.items() if self._matters(site)}
+        self._bind()
+        _monitoring.restart_events()
+
+    def _matters(self, site: Site) -> bool:
+        return site.racing or (not site.seen and not site.cold)
+
+    def _bind(self) -> None:
+        for event, callback in (
+            (_events.INSTRUCTION, self._instruction()),
+            (_events.CALL, self._call()),
+            (_events.C_RETURN, self._returned()),
+        ):
+            _monitoring.register_callback(self._tool, event, callback)
+
+    # -- events
+
+    def _started(self, code: CodeType, offset: int) -> object:  # noqa: ARG002
+        if id(code) not in self.codes and self.scope.covers(code):
+            self._enrol(code)
+            if self.model == GIL and self.engine.current is not None:
+                self.engine.point(ENTRY)
+        return _DISABLE
+
+    def _enrol(self, code: CodeType) -> None:
+        self.codes[id(code)] = code
+        if self.names.learn(code):
+            self._refresh()
+        self._add(code)
+        wanted = _events.INSTRUCTION | _events.CALL
+        _monitoring.set_local_events(self._tool, code, wanted)
+
+    def _add(self, code: CodeType) -> None:
+        found = switch_points(code) if self.model == GIL else visible_accesses(code, self.names)
+        for site in found:
+            key = key_of(code, site.offset)
+            old = self.known.get(key)
+            if old is not None:
+                old.cold = old.cold and site.cold
+                site = old
+            self.known[key] = site
+            if not self.narrow or self._matters(site):
+                self.sites[key] = site
+        if self.model == GIL:
+            self._add_silent(code)
+
+    def _add_silent(self, code: CodeType) -> None:
+        for site in visible_accesses(code, self.names):
+            site.point = False
+            self.silent.setdefault(key_of(code, site.offset), site)
+
+    def _refresh(self) -> None:
+        """Look again at code seen earlier: a name it only reads turned out to be written."""
+        before = len(self.known)
+        for code in list(self.codes.values()):
+            self._add(code)
+        if len(self.known) > before and before:
+            _monitoring.restart_events()
+
+    def _instruction(self) -> Any:
+        engine, get, consult = self.engine, self.sites.get, self.engine.consult
+
+        def instruction(code: CodeType, offset: int) -> object:
+            site = get(id(code) + offset)
+            if site is None:
+                return _DISABLE
+            engine.step = step = engine.step + 1
+            if step >= engine.stop_at or site.hot:
+                consult(site)
+            return None
+
+        return self._observed(instruction) if self.observing and self.silent else instruction
+
+    def _observed(self, instruction: Callable[[CodeType, int], object]) -> Any:
+        silent, points, engine = self.silent, self.sites, self.engine
+
+        def observed(code: CodeType, offset: int) -> object:
+            access = silent.get(id(code) + offset)
+            if access is not None:
+                engine.observe(access)
+                if id(code) + offset not in points:
+                    return None
+            return instruction(code, offset)
+
+        return observed
+
+    def _call(self) -> Any:
+        return self._call_gil if self.model == GIL else self._call_free()
+
+    def _call_free(self) -> Any:
+        engine, get, consult = self.engine, self.sites.get, self.engine.consult
+        seen, add, harmless = self.known, self._add_call, self._calls.harmless
+
+        def called(code: CodeType, offset: int, function: Any, first: Any) -> object:
+            if harmless(function, first):
+                return None
+            key = id(code) + offset + 1
+            site = get(key)
+            if site is None:
+                if key in seen:
+                    return None
+                site = add(code, offset, function)
+            engine.step = step = engine.step + 1
+            if step >= engine.stop_at or site.hot:
+                consult(site)
+            return None
+
+        return called
+
+    def _call_gil(self, code: CodeType, offset: int, function: Any, first: Any) -> None:
+        # Python code outside the scope looks for a switch request when it is entered.
+        if self.observing and not self._calls.harmless(function, first):
+            self.engine.observe(self._silent_call(code, offset, function))
+        python = python_code(function)
+        if python is None or is_ours(function) or self.scope.covers(python):
+            return
+        self._pass(code, offset, function)
+
+    def _returned(self) -> Any:
+        return self._returned_gil if self.model == GIL else None
+
+    def _returned_gil(self, code: CodeType, offset: int, function: Any, first: Any) -> None:  # noqa: ARG002
+        if python_code(function) is not None and not is_ours(function):
+            return
+        self._pass(code, offset, function)
+
+    def _pass(self, code: CodeType, offset: int, function: Any) -> None:
+        key = id(code) + offset + 1
+        site = self.sites.get(key)
+        if site is None:
+            if key in self.known:
+                return
+            site = self._add_call(code, offset, function)
+        self.engine.point(site)
+
+    def _add_call(self, code: CodeType, offset: int, function: Any) -> Site:
+        site = call_site(code, offset, _name_of(function), cold=False)
+        site.access = self.model != GIL  # under gil this is the moment after the call
+        self.known[key_of(code, offset) + 1] = site
+        self.sites[key_of(code, offset) + 1] = site
+        return site
+
+    def _silent_call(self, code: CodeType, offset: int, function: Any) -> Site:
+        key = key_of(code, offset) + 1
+        site = self.silent.get(key)
+        if site is None:
+            site = self.silent[key] = call_site(code, offset, _name_of(function), cold=False)
+            site.point = False
+        return site
+
+
+def _name_of(function: Any) -> str:
+    return f"{getattr(function, '__qualname__', None) or type(function).__name__}()"
+
+
+def _free_tool() -> int:
+    for tool in (4, 3, 5, 1, 2, 0):
+        if _monitoring.get_tool(tool) is None:
+            return tool
+    holders = ", ".join(str(_monitoring.get_tool(tool)) for tool in range(6))
+    raise InconclusiveError(
+        f"all six sys.monitoring tools are taken ({holders})",
+        wanted="one for the hunt",
+        next_step="run without the coverage tool, debugger or profiler that holds one",
+    )

@@ -1,0 +1,104 @@
+"""Controlled executions under one model: everything in place on entry, nothing left on exit."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+from lab.hunt.engine import Engine, Observer
+from lab.hunt.monitor import Monitor
+from lab.hunt.outcome import Outcome
+from lab.hunt.patch import Patches
+from lab.hunt.sites import GIL, Scope
+from lab.hunt.strategies.base import Strategy
+from lab.hunt.watchdog import Watchdog
+
+_SWEEP_EVERY: Final = 64  # executions between two garbage collections
+
+
+class Session:
+    """A context in which :meth:`execute` may be called; nothing is left in place after it.
+
+    The collector is off in executions, so that it cannot strike at moments that depend on what ran
+    before, and runs between them. All threads are held on one processor: only one runs at a time,
+    and handing over within a processor costs a tenth of waking another one.
+    """
+
+    def __init__(
+        self,
+        body: Callable[[], object],
+        scope: Scope,
+        model: str,
+        *,
+        max_steps: int,
+        stall: float,
+        pin: bool,
+    ) -> None:
+        self.body = body
+        self.model = model
+        self.engine = Engine(gil=model == GIL, max_steps=max_steps)
+        self.monitor = Monitor(self.engine, scope, model)
+        self._patches = Patches(self.engine, self.monitor.traces)
+        self._watchdog = Watchdog(self.engine, stall)
+        self._pin = pin
+        self._cpus: set[int] = set()
+        self._collecting = False
+        self._since_sweep = 0
+        # Threads without a name are numbered from one in every execution.
+        self._numbers = threading._counter  # type: ignore[attr-defined]
+
+    def __enter__(self) -> Self:
+        self._collecting = gc.isenabled()
+        self._watchdog.start()
+        try:
+            self._patches.apply()
+            self.monitor.start()
+            gc.collect()
+            gc.freeze()
+            gc.disable()
+            self._pin_down()
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leave()
+
+    def execute(self, strategy: Strategy, observer: Observer | None = None) -> Outcome:
+        """Run the body once under ``strategy``."""
+        self._since_sweep += 1
+        if self._since_sweep >= _SWEEP_EVERY:
+            self._since_sweep = 0
+            gc.collect()
+        threading._counter = itertools.count(1).__next__  # type: ignore[attr-defined]
+        return self.engine.execute(self.body, strategy, observer)
+
+    def _leave(self) -> None:
+        self.monitor.stop()
+        self._patches.undo()
+        self._watchdog.stop()
+        self.engine.pool.close()
+        threading._counter = self._numbers  # type: ignore[attr-defined]
+        gc.unfreeze()
+        if self._collecting:
+            gc.enable()
+        if self._cpus:
+            os.sched_setaffinity(0, self._cpus)
+
+    def _pin_down(self) -> None:
+        if not self._pin or not hasattr(os, "sched_setaffinity"):
+            return
+        self._cpus = os.sched_getaffinity(0)
+        chosen = sorted(self._cpus)[os.getpid() % len(self._cpus)]
+        os.sched_setaffinity(0, {chosen})

@@ -1,0 +1,118 @@
+"""SURW: a walk that is uniform over the orders of a few interesting steps.
+
+Zhao, Wolff, Mathur and Roychoudhury, "Selectively uniform concurrency testing", ASPLOS 2025. Which
+thread makes the next interesting step is drawn with the number of such steps that each has left as
+its weight, so that every order of them is equally likely; which steps are interesting (those on one
+variable that threads share) is drawn afresh for each execution. The numbers come from an earlier,
+observed execution; a thread's weight includes the threads that it has yet to start.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.hunt.strategies.base import NEVER, Strategy
+
+if TYPE_CHECKING:
+    from lab.hunt.engine import Engine
+    from lab.hunt.profile import Profile
+    from lab.hunt.sites import Site
+    from lab.hunt.tasks import Task
+
+
+class SURW(Strategy):
+    """Holds every thread at its interesting steps until it is the intended one."""
+
+    name = "surw"
+
+    def __init__(self, seed: int, profile: Profile) -> None:
+        super().__init__(seed)
+        self._profile = profile
+        self._hot: tuple[Site, ...] = ()
+        self._left: list[int] = []
+        self._held: set[int] = set()
+        self._intended = 0
+
+    def begin(self, engine: Engine) -> None:
+        """Draw the interesting variable and the first intended thread."""
+        profile = self._profile
+        groups = profile.groups
+        self._hot = groups[int(self.random.random() * len(groups))] if groups else ()
+        for site in self._hot:
+            site.hot = True
+        self._left = profile.weights(self._hot)
+        self._held.clear()
+        self._intended = 0
+        engine.ask_at = NEVER
+
+    def end(self, engine: Engine, *, failed: bool) -> None:  # noqa: ARG002
+        """Forget the interesting places of this execution."""
+        for site in self._hot:
+            site.hot = False
+
+    def spawned(self, engine: Engine, parent: Task, child: Task) -> None:  # noqa: ARG002
+        """Move the child's share from its parent to the child, and the intention with it."""
+        left = self._left
+        while len(left) <= child.index:
+            left.append(1)
+        share = self._profile.share(child.index, self._hot)
+        whole = max(left[parent.index], 1)
+        left[parent.index] = max(left[parent.index] - share, 0)
+        left[child.index] = share
+        if self._intended == parent.index and self.random.random() * whole < share:
+            self._intended = child.index
+
+    def choose(self, engine: Engine, me: Task | None, site: Site | None) -> Task:
+        """Let the intended thread make its step, hold the others at theirs."""
+        engine.ask_at = NEVER
+        if me is None or site is None or not site.hot:
+            return self._any(engine)
+        if me.index != self._intended and len(engine.runnable) > 1:
+            self._held.add(me.index)
+            return self._any(engine)
+        self._made_by(me.index, engine)
+        return me
+
+    def give_way(self, engine: Engine, me: Task, site: Site) -> Task:  # noqa: ARG002
+        """Let any other thread that is not held go on."""
+        others = [t for t in engine.runnable if t is not me]
+        free = [t for t in others if t.index not in self._held]
+        return self._draw(free) if free else self._release(engine, others or [me])
+
+    def _any(self, engine: Engine) -> Task:
+        """Return a thread that is not held; if there is none, the intention has to change."""
+        runnable = engine.runnable
+        if self._held:
+            free = [task for task in runnable if task.index not in self._held]
+            return self._draw(free) if free else self._release(engine, runnable)
+        return self._draw(runnable)
+
+    def _draw(self, tasks: list[Task]) -> Task:
+        return tasks[int(self.random.random() * len(tasks))]
+
+    def _release(self, engine: Engine, tasks: list[Task]) -> Task:
+        chosen = self._weighted(tasks)
+        self._held.discard(chosen.index)
+        self._made_by(chosen.index, engine)
+        return chosen
+
+    def _made_by(self, index: int, engine: Engine) -> None:
+        """Count an interesting step and draw whose the next one shall be."""
+        self._left[index] = max(self._left[index] - 1, 0)
+        self._intended = self._weighted([t for t in engine.tasks if not t.done]).index
+        self._held.discard(self._intended)
+        # Every order stays possible: the thread may also be stopped just after its step.
+        if self.random.random() < 0.5:
+            engine.ask_at = engine.step + 1
+
+    def _weighted(self, tasks: list[Task]) -> Task:
+        left = self._left
+        whole = sum(left[task.index] for task in tasks)
+        if not whole:
+            return self._draw(tasks)
+        at = self.random.random() * whole
+        for task in tasks:
+            at -= left[task.index]
+            if at < 0:
+                return task
+        return tasks[-1]
