@@ -107,11 +107,13 @@ def _phases(events: Sequence[Event]) -> Iterator[Phase]:
 
 def _moments(events: Sequence[Event], trial: Trial | None) -> Iterator[Moment]:
     """Yield the events of the trial in order, with the proof among them if no event tells it."""
-    moments = [moment for group in _groups(events) if (moment := _moment(group))]
+    proved = any(event.kind == "proved" for event in events)
+    told = [event for event in events if not (proved and event.kind == "hang")]
+    moments = [moment for group in _groups(told) if (moment := _moment(group))]
     proof = trial.outcome.proof if trial else None
     if proof is not None:
         moments.append(Moment(proof.last_progress_s, "the last progress of any thread"))
-        if not any(event.kind == "proved" for event in events):
+        if not proved:
             moments.append(Moment(proof.proved_s, EVENTS["proved"]))
     yield from sorted(moments, key=lambda moment: moment.at_s)
 

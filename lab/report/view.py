@@ -96,7 +96,7 @@ def _panel(record: RunRecord, column: Column, shown: Timeline, scale: Scale) -> 
     return Panel(
         column=column,
         keys=key_figures(column),
-        graph=draw_graph(drawn, f"graph-{slug}", title) if drawn else None,
+        graph=draw_graph(drawn, f"drawn-graph-{slug}", title) if drawn else None,
         grades=grades(drawn) if drawn else [],
         tags=tags_of(drawn) if drawn else {},
         labels={actor.id: actor.label for actor in drawn.actors} if drawn else {},
@@ -114,7 +114,7 @@ def _panel(record: RunRecord, column: Column, shown: Timeline, scale: Scale) -> 
 def _drawing(shown: Timeline, scale: Scale, column: Column) -> Markup | None:
     if not shown.lanes and not shown.moments:
         return None
-    return draw_timeline(shown, scale, f"timeline-{column.slug}", f"Timeline, {column.label}")
+    return draw_timeline(shown, scale, f"drawn-timeline-{column.slug}", f"Timeline, {column.label}")
 
 
 def _waits(trial: Trial | None) -> tuple[ThreadWait, ...]:

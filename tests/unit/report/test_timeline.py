@@ -1,0 +1,118 @@
+"""The timeline: a lane for each thread, moments in order, a scale that is honest."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.model import Event
+from lab.report.columns import columns_of
+from lab.report.timeline import Moment, Timeline, timeline
+from lab.report.timeline_svg import (
+    APART,
+    LEFT,
+    RIGHT,
+    WIDTH,
+    Scale,
+    draw_timeline,
+    shared_scale,
+    spread_out,
+)
+from tests.unit.report import runs
+from tests.unit.report.structure import structure
+
+times = st.floats(0.0, 1000.0, allow_nan=False)
+scales = st.builds(
+    lambda end, share: Scale(end, end * share if share < 0.6 else None),
+    st.floats(0.001, 1000.0),
+    st.floats(0.01, 0.9),
+)
+
+
+def of_deadlock(tmp_path: Path) -> Timeline:
+    return timeline(columns_of(runs.deadlock_run(tmp_path))[0])
+
+
+def test_there_is_a_lane_for_each_thread_under_its_name(tmp_path: Path) -> None:
+    shown = of_deadlock(tmp_path)
+    assert [lane.label for lane in shown.lanes] == ["main", "worker-1", "worker-2"]
+    assert shown.lanes[1].note == (
+        f"holds B since deadlock.py:{runs.HOLDS}, waits for A at deadlock.py:{runs.WANTS}"
+    )
+    ran, blocked = shown.lanes[1].bars
+    assert (ran.start_s, ran.end_s, blocked.start_s) == (0.058, 0.061, 0.061)
+    assert blocked.end_s == 0.66, "blocked until the clean-up"
+
+
+def test_the_moments_come_in_order_and_name_the_proof(tmp_path: Path) -> None:
+    shown = of_deadlock(tmp_path)
+    at = [moment.at_s for moment in shown.moments]
+    assert at == sorted(at)
+    texts = [moment.text for moment in shown.moments]
+    assert any(text.startswith("the deadlock is proved") for text in texts)
+    assert "the last progress of any thread" in texts
+    assert "2 captures taken" in texts
+    assert [phase.name for phase in shown.phases][:2] == ["starting", "watching"]
+
+
+def test_an_unknown_event_is_shown_under_its_own_name(tmp_path: Path) -> None:
+    odd = Event(at_s=1.0, kind="moon rose", trial="threads-1", trial_s=0.5, detail={"x_s": 0.25})
+    record = runs.write(tmp_path, [runs.deadlocked(runs.THREADS)], extra_events=(odd,))
+    shown = timeline(columns_of(record)[0])
+    assert Moment(0.5, "moon rose: x 250 ms") in shown.moments
+
+
+def test_without_a_watchdog_the_processes_have_the_lanes(tmp_path: Path) -> None:
+    trial = runs.deadlocked(runs.FORK)
+    outcome = msgspec.structs.replace(trial.outcome, proof=None)
+    trial = msgspec.structs.replace(trial, outcome=outcome, diagnosis=None)
+    record = runs.write(tmp_path, [trial], runs.header(variants=(runs.FORK,)))
+    shown = timeline(columns_of(record)[0])
+    assert [lane.label for lane in shown.lanes] == ["main", "worker-1", "worker-2"]
+    assert {bar.kind for lane in shown.lanes for bar in lane.bars} == {"alive"}
+
+
+@given(scales, times, times)
+def test_later_is_never_drawn_further_left(scale: Scale, one: float, other: float) -> None:
+    early, late = sorted((one, other))
+    assert LEFT <= scale.x(early) <= scale.x(late) <= WIDTH - RIGHT + 1e-6
+
+
+@given(scales)
+def test_ticks_lie_on_the_axis_and_apart(scale: Scale) -> None:
+    ticks = scale.ticks()
+    assert 2 <= len(ticks) <= 14
+    places = [scale.x(tick) for tick in ticks]
+    assert places == sorted(places)
+    assert all(after - before > 20 for before, after in itertools.pairwise(places))
+
+
+@given(scales, st.lists(times, max_size=60))
+def test_bubbles_keep_their_order_and_do_not_touch(scale: Scale, at: list[float]) -> None:
+    moments = [Moment(seconds, "") for seconds in sorted(at)]
+    places = spread_out(moments, scale)
+    room = (WIDTH - LEFT - RIGHT) / max(1, len(moments) - 1)
+    apart = min(APART, room) - 1e-6
+    assert all(after - before >= apart for before, after in itertools.pairwise(places))
+    assert all(LEFT - 1e-6 <= place <= WIDTH - RIGHT + 1e-6 for place in places)
+
+
+def test_one_scale_for_all_variants(tmp_path: Path) -> None:
+    shown = [timeline(column) for column in columns_of(runs.deadlock_run(tmp_path))]
+    scale = shared_scale(shown)
+    assert scale.end_s == pytest.approx(0.71)
+    assert scale.focus_s == pytest.approx(0.112 * 1.25)
+    assert shared_scale([]) == Scale(1.0, None)
+
+
+def test_the_drawing_says_in_words_what_it_shows(tmp_path: Path) -> None:
+    shown = of_deadlock(tmp_path)
+    drawing = structure(draw_timeline(shown, shared_scale([shown]), "t", "Timeline"))
+    text = " ".join(drawing.text)
+    assert all(lane.note in text for lane in shown.lanes)
+    assert all(moment.text in text for moment in shown.moments)
