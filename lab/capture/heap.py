@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,9 @@ from typing import Any
 import msgspec
 
 from lab import procfs
-from lab.capture.tracker import SIGNAL
+from lab.capture.tracker import INSTRUMENT_THREAD, SIGNAL
 from lab.errors import LabError, UsageError
-from lab.model import CaptureReport, CaptureStatus, HeapUse
+from lab.model import CaptureReport, CaptureStatus, HeapUse, ThreadWait
 
 FOLDER = "heap"
 TRACKER = "lab.capture.tracker:tracker"
@@ -106,6 +106,16 @@ def wrapper_for(directory: Path, *, tool: str = "auto") -> tuple[str, dict[str, 
             f"cannot make {folder}: {error.strerror}", next_step="another --output DIR"
         ) from error
     return TRACKER, {"directory": str(folder), "tool": tool}
+
+
+def blocked_but_for_instruments(waits: Sequence[ThreadWait]) -> bool:
+    """Say whether every wait is closed, memray's own thread left out.
+
+    That thread waits with a time-out, so in a heap pass a watchdog never finds all waits closed,
+    although nothing of the program can run again. It touches nothing of the program.
+    """
+    programs = [wait for wait in waits if wait.comm != INSTRUMENT_THREAD]
+    return bool(programs) and all(wait.closed for wait in programs)
 
 
 def request(pids: Iterable[int], *, directory: Path, deadline_s: float = REQUEST_LIMIT_S) -> None:

@@ -1,6 +1,6 @@
 """What an idle worker costs, by the lab's footprint and by adding up resident sizes.
 
-``python -m tests.benchmarks.memory [--repeats 5] [--workers 1 2 4 8]``
+``python -m tests.benchmarks memory -- [--repeats 5] [--workers 1 2 4 8]``
 
 For threads and each start method, n workers that only wait. Printed side by side, in MiB a worker:
 what the tree gained in PSS, USS and RSS by the lab's own figures, and what a script gives that
@@ -28,7 +28,7 @@ import psutil
 from lab import procfs
 from lab.capture import footprint
 
-PROGRAM = Path(__file__).with_name("memory_program.py")
+PROGRAM = Path(__file__).with_name("_memory_program.py")
 ROOT = PROGRAM.parents[2]
 VARIANTS = ("threads", "fork", "forkserver", "spawn")
 MIB = 1 << 20
@@ -125,11 +125,12 @@ def line(variant: str, count: int, costs: list[Cost]) -> str:
     )  # fmt: skip
 
 
-def main() -> None:
+def main(words: list[str]) -> int:
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8])
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     print(
         f"CPython {platform.python_version()}, {platform.system()} {platform.release()}, ", end=""
     )
@@ -139,7 +140,8 @@ def main() -> None:
     print(COLUMNS.format(*HEADINGS))
     for row in rows(options.workers, options.repeats):
         print(line(*row))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

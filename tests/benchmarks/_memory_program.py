@@ -1,6 +1,6 @@
 """The program that :mod:`tests.benchmarks.memory` measures: n workers that wait and do nothing.
 
-``memory_program.py VARIANT WORKERS``. Prints a line when it is about to make its first worker,
+``_memory_program.py VARIANT WORKERS``. Prints a line when it is about to make its first worker,
 and another when all of them are there. In between, and at the end, it waits for a line on stdin.
 It imports as little as a program with workers can: what is loaded here would be counted.
 """
