@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -135,7 +136,7 @@ def _plan(
     directory: RunDirectory,
 ) -> TrialPlan:
     found = request.found
-    wrapper, arguments = "", {}
+    wrapper, arguments = "", dict[str, Any]()
     if purpose is Purpose.HEAP:
         wrapper, arguments = heap.wrapper_for(directory.captures(id_))
     spec = TargetSpec(

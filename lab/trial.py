@@ -18,6 +18,7 @@ import msgspec
 
 from lab.capture import footprint, heap
 from lab.capture.snapshot import take_snapshot
+from lab.capture.tracker import INSTRUMENT_THREAD
 from lab.diagnose import diagnose
 from lab.judge import judge
 from lab.lifecycle import Lifecycle, State
@@ -30,6 +31,7 @@ from lab.model import (
     Footprint,
     FootprintSample,
     Outcome,
+    Output,
     Purpose,
     Reaped,
     Snapshot,
@@ -126,7 +128,12 @@ class TrialRun:
         self._baseline_s = self._sample(target)
         target.go()
         self._life.to(State.RUNNING)
-        watchdog = Watchdog(target.tree, outside=self._outside(target), clock=self._now)
+        watchdog = Watchdog(
+            target.tree,
+            outside=self._outside(target),
+            clock=self._now,
+            instruments=(INSTRUMENT_THREAD,) if self.plan.purpose is Purpose.HEAP else (),
+        )
         outcome = self._watch(target, watchdog)
         if outcome.kind not in (OutcomeKind.EXITED, OutcomeKind.CRASHED):
             self._hung(target, watchdog, outcome)
@@ -169,6 +176,8 @@ class TrialRun:
         self._event("hang", outcome=outcome.kind, reason=outcome.reason)
         self._loaded_s = self._sample(target)
         if self.plan.purpose is Purpose.HEAP:
+            directory = self._directory.captures(self.plan.id)
+            heap.request(target.tree(), directory=directory)
             return
         self._life.to(State.CAPTURING)
         self._capture(target)
@@ -214,7 +223,7 @@ class TrialRun:
 
     # -- what is kept -------------------------------------------------------------------------
 
-    def _record(self, outcome: Outcome, output: Any) -> Trial:
+    def _record(self, outcome: Outcome, output: tuple[Output, ...]) -> Trial:
         heaps, heap_reports = self._collect_heap()
         verdict = judge(self._expectation(), outcome, self._diagnosis, self._reaped)
         self._event("verdict", verdict=verdict.kind)
@@ -234,8 +243,14 @@ class TrialRun:
             heap=heaps,
             experiment=self._experiment,
             reaped=self._reaped,
-            output=output,
+            output=tuple(self._stored(stream) for stream in output),
         )
+
+    def _stored(self, stream: Output) -> Output:
+        """Name the stream's file as records do, and only if anything is in it."""
+        path = Path(stream.artifact)
+        artifact = self._directory.relative(path) if stream.kept_bytes else ""
+        return msgspec.structs.replace(stream, artifact=artifact)
 
     def _expectation(self) -> Expectation:
         """A heap trial takes no stacks: it is judged on its outcome only."""

@@ -32,6 +32,8 @@ from lab.model import CaptureReport, CaptureStatus, HeapUse, ThreadWait
 FOLDER = "heap"
 TRACKER = "lab.capture.tracker:tracker"
 REQUEST_LIMIT_S = 2.0
+FLAMEGRAPHS_AT_MOST = 9
+"""Pages that are drawn, of some 4.5 MB each: the main process and the first eight workers."""
 _AT_ONCE = 2
 _READER = str(Path(__file__).with_name("heapfile.py"))
 _PAUSE_S = 0.005
@@ -78,6 +80,8 @@ class _Job:
     run_root: Path
     until: float
     flamegraphs: bool
+    draws: bool
+    """Whether this process is one of those whose flame graph is drawn."""
 
     def path(self, kind: str) -> Path:
         """Return what the tracker left under this ending."""
@@ -106,16 +110,6 @@ def wrapper_for(directory: Path, *, tool: str = "auto") -> tuple[str, dict[str, 
             f"cannot make {folder}: {error.strerror}", next_step="another --output DIR"
         ) from error
     return TRACKER, {"directory": str(folder), "tool": tool}
-
-
-def blocked_but_for_instruments(waits: Sequence[ThreadWait]) -> bool:
-    """Say whether every wait is closed, memray's own thread left out.
-
-    That thread waits with a time-out, so in a heap pass a watchdog never finds all waits closed,
-    although nothing of the program can run again. It touches nothing of the program.
-    """
-    programs = [wait for wait in waits if wait.comm != INSTRUMENT_THREAD]
-    return bool(programs) and all(wait.closed for wait in programs)
 
 
 def request(pids: Iterable[int], *, directory: Path, deadline_s: float = REQUEST_LIMIT_S) -> None:
@@ -158,15 +152,22 @@ def collect(
     artifacts are named from, ``deadline_s`` the seconds that all of it may take. With
     ``flamegraphs``, memray's page of each process is drawn beside its capture. The main process
     comes first. The threads of a process that ran several follow it, as its parts. Nothing is
-    raised: a capture that cannot be had is a report that says why.
+    raised: a capture that cannot be had is a report that says why. Of a large crew only the first
+    :data:`FLAMEGRAPHS_AT_MOST` processes are drawn.
     """
     folder, root = directory.resolve() / FOLDER, run_root.resolve()
     until = time.monotonic() + deadline_s
-    jobs = [_Job(note, folder, root, until, flamegraphs) for note in _notes(folder)]
+    jobs = [
+        _Job(note, folder, root, until, flamegraphs, number <= FLAMEGRAPHS_AT_MOST)
+        for number, note in enumerate(_notes(folder), 1)
+    ]
     if not jobs:
         return (), (_failed("heap", "", "no process left a note: none came as far as a tracker"),)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
         results = list(pool.map(_collect_one, jobs))
+    finally:
+        pool.shutdown(cancel_futures=True)  # on Ctrl-C: what has not begun is not begun
     uses = tuple(use for found, _ in results for use in found)
     reports = tuple(report for _, made in results for report in made)
     return uses, reports
@@ -212,7 +213,7 @@ def _collect_one(job: _Job) -> tuple[list[HeapUse], list[CaptureReport]]:
     )
     if not (memray and job.flamegraphs):
         return uses, [done]
-    drawn = _draw(job, artifact)
+    drawn = _draw(job, artifact) if job.draws else _not_drawn(job, artifact)
     uses[0] = msgspec.structs.replace(uses[0], flamegraph="".join(drawn.artifacts))
     return uses, [done, drawn]
 
@@ -271,6 +272,19 @@ def _from_tracemalloc(job: _Job) -> tuple[list[HeapUse], Path]:
     if figures.error:
         raise _CaptureError(figures.error)
     return [_whole(job, figures, path)], path
+
+
+def _not_drawn(job: _Job, capture: Path) -> CaptureReport:
+    return CaptureReport(
+        name=f"flame graph of {job.note.label}",
+        tool=job.note.tool,
+        status=CaptureStatus.SKIPPED,
+        seconds=0.0,
+        reason=(
+            f"only the first {FLAMEGRAPHS_AT_MOST} processes are drawn; for this one: "
+            f"python -m memray flamegraph --no-web {job.relative(capture)}"
+        ),
+    )
 
 
 def _draw(job: _Job, capture: Path) -> CaptureReport:

@@ -47,6 +47,8 @@ class Watchdog:
     """Watches a tree. ``tree`` returns its live processes; ``outside`` are the lab and the shim.
 
     An end of a pipe that is held by a process of ``outside`` does not count as the tree's own.
+    ``instruments`` are the kernel's names of threads that a profiler runs inside the target: they
+    do nothing for the program and are left out, which a proof then says.
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class Watchdog:
         *,
         outside: Collection[int],
         clock: Callable[[], float] = time.monotonic,
+        instruments: Collection[str] = (),
     ) -> None:
         self._tree = tree
+        self._instruments = instruments
         self._outside = outside
         self._clock = clock
         self._last_progress_s = clock()
@@ -106,13 +110,22 @@ class Watchdog:
         for pid in self._tree():
             for tid in procfs.thread_ids(pid):
                 counter = procfs.schedstat(pid, tid)
-                if counter is not None:
+                if counter is not None and not self._is_instrument(pid, tid):
                     found[pid, tid] = counter
         moved = found != self._counters
         if moved:
             self._note(found)
         self._counters = found
         return moved
+
+    def _is_instrument(self, pid: int, tid: int) -> bool:
+        if not self._instruments:
+            return False
+        stat = procfs.stat(pid, tid)
+        return stat is not None and stat.comm in self._instruments
+
+    def _is_instrument(self, pid: int, tid: int) -> bool:
+        return bool(self._instruments) and procfs.thread_name(pid, tid) in self._instruments
 
     def _note(self, found: Counters) -> None:
         now = self._clock()
@@ -130,6 +143,7 @@ class Watchdog:
                 last_ran_s=self._last_ran.get((wait.pid, wait.tid)),
             )
             for wait in thread_waits(pids, outside=outside)
+            if wait.comm not in self._instruments
         )
 
     def _prove(self, waits: tuple[ThreadWait, ...]) -> Proof | None:
@@ -153,8 +167,14 @@ class Watchdog:
             last_progress_s=self._last_progress_s,
             proved_s=self._clock(),
             sweeps=3,
-            assumptions=_assumptions(again, others),
+            assumptions=(
+                *_assumptions(again, others),
+                *(f"the thread {name} is a profiler's own" for name in self._instruments),
+            ),
         )
+
+    def _about_instruments(self) -> list[str]:
+        return [f"threads named {name} wake no other" for name in sorted(self._instruments)]
 
     def _is_closed(self, waits: tuple[ThreadWait, ...]) -> bool:
         """Say whether every thread of the last sweep is there, and none can be woken."""

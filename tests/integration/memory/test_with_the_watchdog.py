@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.capture import heap
+from lab.capture.tracker import INSTRUMENT_THREAD
 from lab.model import CaptureStatus
 from lab.scenario import StartMethod, Variant, Workers
 from lab.supervise import Supervisor, TargetSpec, Watchdog, scenario_launch
@@ -39,11 +40,15 @@ def launch(directory, variant, tool):
 
 def wait_for_the_hang(target):
     """Return the first look at the tree in which nothing of the program can run again."""
-    watchdog = Watchdog(target.tree, outside=(os.getpid(), target.shim_pid))
+    watchdog = Watchdog(
+        target.tree,
+        outside=(os.getpid(), target.shim_pid),
+        instruments=(INSTRUMENT_THREAD,),
+    )
     deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
         progress = watchdog.poll()
-        if progress.proof or heap.blocked_but_for_instruments(progress.waits):
+        if progress.proof:
             return progress
         time.sleep(0.005)
     raise AssertionError(f"no hang; the last look: {progress}")
