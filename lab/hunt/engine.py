@@ -181,31 +181,35 @@ class Engine:
         if self.aborting or self.interrupt is not None:
             self._hold_out(me)
             return
+        if self.step >= self.slice_end:
+            self._check_limit()
+            self.slice_end = self.step + self.quantum
+            self._pass_over(me, site, SPUN)
+        else:
+            target = self.strategy.choose(self, me, site)
+            if target is not me:
+                self._hand_over(me, target, PREEMPTED, site)
+                self._park(me)
+        self._aim()
         if self.observer is not None:
             self.observer(me, site)
-        if self.step >= self.slice_end:
-            self._end_of_slice(me, site)
-            return
-        target = self.strategy.choose(self, me, site)
-        if target is not me:
-            self._hand_over(me, target, PREEMPTED, site)
-            self._park(me)
-        else:
-            self._aim()
 
     def give_way(self, me: Task) -> None:
-        """Let some other thread run, if one can (``time.sleep(0)``, a thread that spins)."""
+        """Let some other thread run, if one can (``time.sleep(0)``)."""
         if self.aborting:
             self._hold_out(me)
             return
         self.step += 1
+        self._check_limit()
+        self._pass_over(me, YIELD, YIELDED)
         if self.observer is not None:
             self.observer(me, YIELD)
-        self._check_limit()
+
+    def _pass_over(self, me: Task, site: Site, why: str) -> None:
         if len(self.runnable) > 1:
-            target = self.strategy.give_way(self, me, YIELD)
+            target = self.strategy.give_way(self, me, site)
             if target is not me:
-                self._hand_over(me, target, YIELDED, YIELD)
+                self._hand_over(me, target, why, site)
                 self._park(me)
 
     def block(self, me: Task, on: Any, deadline: float = INFINITY) -> bool:
@@ -271,17 +275,6 @@ class Engine:
 
     def _aim(self) -> None:
         self.stop_at = 0 if self.observer else min(self.ask_at, self.slice_end)
-
-    def _end_of_slice(self, me: Task, site: Site) -> None:
-        self._check_limit()
-        self.slice_end = self.step + self.quantum
-        if len(self.runnable) > 1:
-            target = self.strategy.give_way(self, me, site)
-            if target is not me:
-                self._hand_over(me, target, SPUN, site)
-                self._park(me)
-                return
-        self._aim()
 
     def _check_limit(self) -> None:
         if self.step >= self.max_steps:

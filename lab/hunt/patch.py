@@ -86,6 +86,7 @@ class Patches:
             if holder is by_id or holder is pairs:
                 continue
             self._rebind_in(holder, by_id)
+        self._rebind_defaults([h for h in holders if type(h) is tuple], by_id)
 
     def _rebind_in(self, holder: Any, by_id: dict[int, tuple[Any, Any]]) -> None:
         if type(holder) is dict:
@@ -94,21 +95,23 @@ class Patches:
             for key, value in list(holder.items()):
                 if id(value) in by_id and value is by_id[id(value)][0]:
                     self._set_key(holder, key, by_id[id(value)][1])
-        elif type(holder) is tuple:
-            self._rebind_defaults(holder, by_id)
         elif type(holder) is CellType:
             found = by_id.get(id(holder.cell_contents))
             if found is not None:
                 self._set_attribute(holder, "cell_contents", found[1])
-        elif type(holder).__module__.partition(".")[0] != "lab":
+        elif type(holder) is not tuple and not type(holder).__module__.startswith(_OURS):
             self._rebind_slots(holder, by_id)
 
-    def _rebind_defaults(self, values: tuple[Any, ...], by_id: dict[int, tuple[Any, Any]]) -> None:
-        """Change the default arguments of the functions that keep them in this tuple."""
-        changed = tuple(by_id[id(v)][1] if id(v) in by_id else v for v in values)
-        for owner in gc.get_referrers(values):
-            if type(owner) is FunctionType and owner.__defaults__ is values:
-                self._set_attribute(owner, "__defaults__", changed)
+    def _rebind_defaults(
+        self, tuples: list[tuple[Any, ...]], by_id: dict[int, tuple[Any, Any]]
+    ) -> None:
+        """Change the default arguments of the functions that keep them in these tuples."""
+        for owner in gc.get_referrers(*tuples):
+            if type(owner) is FunctionType and owner.__defaults__ is not None:
+                values = owner.__defaults__
+                changed = tuple(by_id[id(v)][1] if id(v) in by_id else v for v in values)
+                if changed != values:
+                    self._set_attribute(owner, "__defaults__", changed)
 
     def _rebind_slots(self, holder: Any, by_id: dict[int, tuple[Any, Any]]) -> None:
         for name, value in _attributes(holder):
