@@ -136,10 +136,11 @@ def _links(diagnosis: Diagnosis) -> Iterator[_Link]:
 
 def _links_of(edge: Edge) -> Iterator[_Link]:
     waiter, resource = f"actor:{edge.waiter}", f"resource:{edge.resource}"
-    label = ("waits at", place(edge.at))
+    label = ("waits at", place(edge.at)) if edge.at.file else ("waits",)
     yield _Link("waits", waiter, resource, label, edge.evidence)
     if edge.holder is not None:
-        since = ("held since", place(edge.held_at)) if edge.held_at else ("up to",)
+        known = edge.held_at is not None and edge.held_at.file
+        since = ("held since", place(edge.held_at)) if known else ("up to",)
         grade = f"({EVIDENCE[edge.evidence][0]})"
         yield _Link("held", resource, f"actor:{edge.holder}", (*since, grade), edge.evidence)
 
@@ -218,7 +219,7 @@ def _boxes(grid: _Grid, diagnosis: Diagnosis) -> Iterator[Box]:
             )
         elif name in resources:
             found = resources[name]
-            lines = (found.name, found.kind, found.identity)
+            lines = (found.name or found.kind, found.kind if found.name else "", found.identity)
         else:
             lines = (key,)
         x, y = grid.corner(cell)

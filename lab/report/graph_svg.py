@@ -22,7 +22,7 @@ def draw_graph(diagnosis: Diagnosis, name: str, title: str) -> Markup:
     Its text alternative is the diagnosis' own story, or its headline when it has none.
     """
     layout = lay_out(diagnosis)
-    said = " ".join(diagnosis.story) or diagnosis.headline
+    said = (" ".join(diagnosis.story) or diagnosis.headline).replace("`", "")
     return picture(
         name,
         title,

@@ -12,7 +12,7 @@ from importlib import resources
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lab.model import RunRecord
 from lab.report import words
@@ -51,6 +51,9 @@ def environment() -> jinja2.Environment:
         file_name=words.file_name,
         exit_status=words.exit_status,
         shell=shlex.join,
+        instant=words.instant,
+        prose=prose,
+        sentence=words.sentence,
     )
     made.globals["words"] = words
     return made
@@ -63,6 +66,18 @@ def _finalize(value: Any) -> Any:
     if isinstance(value, str) and not isinstance(value, Markup):
         return words.visible(value)
     return value
+
+
+def prose(text: str) -> Markup:
+    """Return a sentence as HTML: what stands in a pair of backticks is code, all is escaped."""
+    parts = words.visible(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape("`".join(parts))
+    tagged = (
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
+    )
+    return Markup("").join(tagged)
 
 
 @functools.cache

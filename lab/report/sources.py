@@ -77,6 +77,8 @@ def marks_of(diagnosis: Diagnosis | None) -> Marks:
 
 
 def _mark(marks: Marks, line: SourceLine, kind: str, name: str) -> None:
+    if not line.file:
+        return
     names = marks.setdefault((line.file, line.line), {}).setdefault(kind, [])
     if name not in names:
         names.append(name)

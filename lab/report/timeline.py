@@ -198,12 +198,12 @@ def _held_and_wanted(actor: str, diagnosis: Diagnosis | None) -> str:
     parts = [
         f"holds {tags.get(edge.resource, '')} since {place(edge.held_at)}"
         for edge in diagnosis.edges
-        if edge.holder == actor and edge.held_at is not None
+        if edge.holder == actor and edge.held_at is not None and edge.held_at.file
     ]
     parts += [
         f"waits for {tags.get(edge.resource, '')} at {place(edge.at)}"
         for edge in diagnosis.edges
-        if edge.waiter == actor
+        if edge.waiter == actor and edge.at.file
     ]
     return ", ".join(dict.fromkeys(parts))
 

@@ -6,6 +6,7 @@ import re
 import statistics
 import unicodedata
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from lab.model import (
     AnswerKind,
@@ -110,7 +111,15 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 def place(line: SourceLine | None) -> str:
     """Return ``file.py:12``, without the directories; ``unknown`` for ``None``."""
-    return f"{file_name(line.file)}:{line.line}" if line else "unknown"
+    return f"{file_name(line.file)}:{line.line}" if line and line.file else "unknown"
+
+
+def instant(iso: str) -> str:
+    """Return an ISO 8601 time as ``2026-11-22 17:05:10 UTC``; what is no time stays as it is."""
+    try:
+        return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError):
+        return iso
 
 
 def file_name(path: str) -> str:
@@ -167,6 +176,11 @@ def proof_words(outcome: Outcome) -> str:
         f"{proof.sweeps} equal sweeps over {waits}, all in waits that only the program itself "
         f"could end; proved {duration(proof.took_s)} after the last progress"
     )
+
+
+def sentence(text: str) -> str:
+    """Return ``text`` with a capital letter and a full stop, and otherwise as it is."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 def experiment_words(experiment: StopExperiment | None) -> str:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.model import Outcome, StopExperiment
+from lab.model import Outcome, SourceLine, StopExperiment
 from lab.report import words
+from lab.report.html import prose
 from lab.scenario import OutcomeKind
 
 
@@ -87,6 +88,21 @@ def test_nothing_invisible_is_left(text: str) -> None:
 def test_a_line_cannot_be_turned_round() -> None:
     assert words.visible("ok\u202e gnp.exe\x00") == "ok\\u202e gnp.exe\\x00"
     assert words.visible("naïve — ok") == "naïve — ok"
+
+
+def test_times_are_told_in_utc() -> None:
+    assert words.instant("2026-11-22T18:05:10.123+01:00") == "2026-11-22 17:05:10 UTC"
+    assert words.instant("yesterday") == "yesterday"
+
+
+def test_code_in_a_sentence() -> None:
+    assert str(prose("waits for `a<b`")) == "waits for <code>a&lt;b</code>"
+    assert str(prose("a ` <b>")) == "a ` &lt;b&gt;"
+
+
+def test_a_line_that_is_not_known_is_said_to_be_so() -> None:
+    assert words.place(SourceLine(file="", line=0)) == "unknown"
+    assert words.place(SourceLine(file="/a/b.py", line=7)) == "b.py:7"
 
 
 @pytest.mark.parametrize(("code", "expected"), [(0, "exit status 0"), (-11, "signal 11")])
