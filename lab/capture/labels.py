@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Sequence
 from pathlib import PurePath
 
-from lab.model import ProcessInfo, RemoteObject, ThreadStack
+from lab.model import ProcessInfo
 
 _HELPERS = {
     "multiprocessing.resource_tracker": "resource tracker",
@@ -14,38 +15,35 @@ _HELPERS = {
 }
 
 
-def label_of(
-    process: ProcessInfo,
-    threads: Iterable[ThreadStack],
-    objects: Mapping[int, RemoteObject],
-) -> str:
+def label_of(process: ProcessInfo, worker: str, *, root: bool, forked: bool) -> str:
     """Return the name of a process.
 
-    That of its ``multiprocessing.Process`` object, read from memory where that was possible; else
-    what its command line shows it to be; else ``main`` for Python, the command for anything else.
+    ``worker`` is the name of its ``multiprocessing.Process`` if it has one, ``root`` says that it
+    is the program itself rather than a child of it.
     """
-    return (
-        _worker_name(threads, objects)
-        or _helper(process.command)
-        or ("main" if process.python else PurePath(process.executable).name)
-        or "unknown"
-    )
+    if worker:
+        return worker
+    if helper := _helper(process.command):
+        return helper
+    if process.python is None:
+        return PurePath(process.executable).name or f"process {process.pid}"
+    if root:
+        return "main"
+    if forked:
+        return f"fork {process.pid}"
+    return f"{_program(process.command)} {process.pid}"
 
 
-def _worker_name(threads: Iterable[ThreadStack], objects: Mapping[int, RemoteObject]) -> str:
-    """Return ``Process.name``: the attribute ``_name`` of the object that ``_bootstrap`` runs."""
-    frames = [frame for thread in threads for frame in thread.frames]
-    for frame in frames:
-        if frame.function == "BaseProcess._bootstrap":
-            selves = [local for local in frame.locals if local.name == "self" and local.address]
-            for local in selves:
-                process = objects.get(local.address or 0)
-                name = objects.get(process.attributes.get("_name", 0)) if process else None
-                if name and name.text:
-                    return name.text
-    return ""
-
-
-def _helper(command: Iterable[str]) -> str:
+def _helper(command: Sequence[str]) -> str:
     text = " ".join(command)
     return next((label for module, label in _HELPERS.items() if module in text), "")
+
+
+def _program(command: Sequence[str]) -> str:
+    """Return the script or module that a Python command line runs."""
+    for previous, word in itertools.pairwise(command):
+        if previous == "-m":
+            return word
+        if not word.startswith("-") and previous != "-c":
+            return PurePath(word).name
+    return "python"

@@ -25,6 +25,8 @@ class Facts:
     objects: dict[int, RemoteObject] = field(default_factory=dict)
     globals: dict[str, dict[str, int]] = field(default_factory=dict)
     searched: tuple[str, ...] = ()
+    worker: str = ""
+    """``multiprocessing.current_process().name``, unless it is no worker of that module."""
     error: str = ""
 
 
@@ -85,11 +87,24 @@ def _read(
     words = {word for file in files for word in _WORD.findall(texts[file])}
     modules = Modules(objects, runtime)
     names = {file: modules.globals_of(file, words) for file in sorted(files)}
+    worker = _worker(objects, modules)
     roots = [*_roots(stacks), *(address for table in names.values() for address in table.values())]
     found = gather(objects, roots, words)
     searched = _search(objects, found, keys)
-    return Facts(found, {f: kept for f, table in names.items() if (kept := _keep(table, found))},
-                 searched)  # fmt: skip
+    kept = {file: few for file, table in names.items() if (few := _keep(table, found))}
+    return Facts(found, kept, searched, worker)
+
+
+def _worker(objects: Objects, modules: Modules) -> str:
+    """Return the name of the running ``multiprocessing.Process``, as that module knows it."""
+    try:
+        current = modules.find("multiprocessing.process", "_current_process")
+        if current is None or objects.type_of(current).name.endswith("._MainProcess"):
+            return ""
+        name = objects.attributes(current).get("_name")
+        return objects.text(name) if name else ""
+    except CannotReadMemoryError:
+        return ""
 
 
 def _roots(stacks: Iterable[ThreadStack]) -> Iterable[int]:

@@ -67,7 +67,7 @@ def take_snapshot(
     texts = sources(stack for subject in python for stack in subject.stacks.threads)
     _read_objects(python, texts, waits)
     stable = _confirm(python, deadline, waits) if confirm and python else None
-    captures = tuple(_assemble(subject, waits) for subject in subjects)
+    captures = tuple(_assemble(subject, waits, set(living)) for subject in subjects)
     snapshot = Snapshot(taken_s=taken_s, processes=captures, sources=texts, stable=stable)
     return snapshot, tuple(_report(s) for s in python)
 
@@ -115,7 +115,8 @@ def _confirm(
     verdicts: list[bool | None] = []
     for subject, stacks in zip(readable, again, strict=True):
         later = {thread.tid: thread for thread in stacks.threads}
-        marked = [_marked(t, later.get(t.tid), runs) for t in subject.stacks.threads]
+        known = {} if subject.stacks.paused_s else runs  # a tool that stops it makes it run
+        marked = [_marked(t, later.get(t.tid), known) for t in subject.stacks.threads]
         subject.stacks = replace(subject.stacks, threads=tuple(marked))
         verdicts += [None] if stacks.error else [thread.still for thread in marked]
     if not verdicts or None in verdicts:
@@ -130,8 +131,8 @@ def _marked(
         gone = procfs.runs(thread.pid, thread.tid) is None
         return msgspec.structs.replace(thread, still=False if gone else None)
     same = _lines(thread) == _lines(later)
-    asleep = procfs.runs(thread.pid, thread.tid) == runs.get((thread.pid, thread.tid))
-    if same and asleep:
+    before = runs.get((thread.pid, thread.tid))
+    if same and before in (None, procfs.runs(thread.pid, thread.tid)):
         return msgspec.structs.replace(thread, still=True)
     return msgspec.structs.replace(thread, still=False, later=later.frames)
 
@@ -140,16 +141,19 @@ def _lines(thread: ThreadStack) -> list[tuple[str, str, int]]:
     return [(frame.function, frame.file, frame.line) for frame in thread.frames]
 
 
-def _assemble(subject: _Subject, waits: Iterable[ThreadWait]) -> ProcessCapture:
+def _assemble(
+    subject: _Subject, waits: Iterable[ThreadWait], tree: Collection[int]
+) -> ProcessCapture:
     stacks, facts = subject.stacks, subject.facts
+    forked = _forked(subject.pid)
     return ProcessCapture(
-        process=_describe(subject),
+        process=_describe(subject, tree, forked),
         threads=stacks.threads,
         waits=tuple(wait for wait in waits if wait.pid == subject.pid),
         objects=facts.objects,
         globals=facts.globals,
         searched=facts.searched,
-        forked=_forked(subject.pid),
+        forked=forked,
         tool=stacks.tool,
         seconds=stacks.seconds,
         paused_s=stacks.paused_s,
@@ -157,7 +161,7 @@ def _assemble(subject: _Subject, waits: Iterable[ThreadWait]) -> ProcessCapture:
     )
 
 
-def _describe(subject: _Subject) -> ProcessInfo:
+def _describe(subject: _Subject, tree: Collection[int], forked: bool) -> ProcessInfo:
     state = procfs.stat(subject.pid)
     info = ProcessInfo(
         pid=subject.pid,
@@ -166,7 +170,8 @@ def _describe(subject: _Subject) -> ProcessInfo:
         executable=procfs.link(f"/proc/{subject.pid}/exe"),
         python=subject.interpreter.version if subject.interpreter else None,
     )
-    label = label_of(info, subject.stacks.threads, subject.facts.objects)
+    root = info.ppid not in tree
+    label = label_of(info, subject.facts.worker, root=root, forked=forked and not root)
     return msgspec.structs.replace(info, label=label)
 
 

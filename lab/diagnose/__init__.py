@@ -8,7 +8,7 @@ lock), :mod:`.edges`, :mod:`.graph`, :mod:`.cause`, :mod:`.words`.
 from __future__ import annotations
 
 from lab.diagnose.blocked import Blocked, blocked
-from lab.diagnose.cause import find_cause
+from lab.diagnose.cause import Finding, find_cause, natural
 from lab.diagnose.edges import Link, link
 from lab.diagnose.holders import Claims
 from lab.diagnose.scene import Scene, Thread
@@ -28,8 +28,8 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     claims = Claims(scene)
     waits = {thread.id: blocked(scene, thread) for thread in scene.threads}
     links = [link(scene, claims, wait) for wait in waits.values() if wait]
-    shown = [one for one in links if not one.wait.idle]
     finding = find_cause(scene, links)
+    shown = _in_order([one for one in links if not one.wait.idle], finding)
     by_waiter = {one.waiter.id: one for one in links}
     return Diagnosis(
         cause=finding.cause,
@@ -41,6 +41,13 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
         cycles=finding.cycles,
         unknowns=tuple(_unknowns(scene, waits)),
     )
+
+
+def _in_order(links: list[Link], finding: Finding) -> list[Link]:
+    """Put what makes the cause first, in its own order, and the rest behind it by name."""
+    first = [id(one) for one in finding.links]
+    rest = sorted(links, key=lambda one: natural(one.waiter.label))
+    return [*finding.links, *(one for one in rest if id(one) not in first)]
 
 
 def _actor(scene: Scene, thread: Thread, found: Link | None) -> Actor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lab.diagnose.names import Names, lock_in
 from lab.diagnose.scene import HELPERS, Scene, Thread
-from lab.diagnose.source import Use, site_at
+from lab.diagnose.source import Use, called_on, site_at
 from lab.model import RemoteObject
 
 LOCK = "lock"
@@ -86,7 +86,7 @@ class Blocked:
 
 def blocked(scene: Scene, thread: Thread) -> Blocked | None:
     """Return what ``thread`` is blocked in; ``None`` when it is not, or that cannot be told."""
-    if thread.wait is not None and (thread.wait.state == "R" or not _sleeps(thread)):
+    if thread.moved or (thread.wait and (thread.wait.state == "R" or not _sleeps(thread))):
         return None
     library = thread.users if thread.users is not None else len(thread.frames)
     if library == 0 or _takes_a_lock(scene, thread):
@@ -153,10 +153,9 @@ def _name(scene: Scene, thread: Thread, users: int | None, library: int) -> str:
     if users is None:
         return ""
     frame = thread.frames[users]
+    text = scene.snapshot.sources.get(frame.file, "")
     method = thread.frames[library].function.rpartition(".")[2]
-    line = scene.line(thread, users).text
-    head, found, _ = line.partition(f".{method}(")
-    return head.split("=")[-1].split("(")[-1].split(" ")[-1].strip() if found and frame else ""
+    return called_on(text, frame.function, frame.line, method)
 
 
 def _lock(scene: Scene, thread: Thread) -> Blocked | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.diagnose.blocked import LOCK
 from lab.diagnose.edges import Link
 from lab.diagnose.graph import cycles
-from lab.diagnose.scene import Scene
+from lab.diagnose.scene import Scene, Thread
 from lab.scenario import Cause
 
 
@@ -44,10 +45,15 @@ def find_cause(scene: Scene, links: Sequence[Link]) -> Finding:
 
 def _cycles(links: Sequence[Link]) -> list[tuple[str, ...]]:
     graph: dict[str, list[str]] = {}
-    for link in links:
+    for link in sorted(links, key=lambda link: natural(link.waiter.label)):
         if link.holder.thread:
             graph.setdefault(link.waiter.id, []).append(link.holder.thread.id)
     return cycles(graph)
+
+
+def natural(label: str) -> list[tuple[int, str]]:
+    """Sort ``worker-10`` after ``worker-2``."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", label)]
 
 
 def _along(links: Sequence[Link], cycle: tuple[str, ...]) -> list[Link]:
@@ -62,14 +68,20 @@ def _without_cycle(scene: Scene, links: Sequence[Link]) -> Finding:
     """Tell an endless wait from one that somebody who still runs may end."""
     stuck = {link.waiter.id for link in links}
     idle = {link.waiter.id for link in links if link.wait.idle}
+    dark = [t for t in scene.threads if t.id not in stuck and _asleep_for_good(t)]
     ends = [link for link in links if not link.holder.thread and not link.wait.idle]
-    free = [t for t in scene.threads if t.id not in stuck]
-    if free or not links:
+    free = [t for t in scene.threads if t.id not in stuck and t not in dark]
+    if free or dark or not links:
         return Finding(Cause.NONE if free else Cause.UNKNOWN, tuple(ends))
     outside = [link for link in ends if not _closed(link)]
     if ends and not outside and all(link.wait.kind != LOCK for link in ends):
         return Finding(Cause.UNSATISFIED_WAIT, tuple(ends))
     return Finding(Cause.NONE if stuck == idle else Cause.UNKNOWN, tuple(ends))
+
+
+def _asleep_for_good(thread: Thread) -> bool:
+    """Whether the kernel shows an endless wait, though what it is for was not recognised."""
+    return bool(thread.wait and thread.wait.closed and not thread.timed and not thread.moved)
 
 
 def _closed(link: Link) -> bool:

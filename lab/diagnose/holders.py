@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.diagnose.helpers import Helpers
 from lab.diagnose.names import Names, lock_in
 from lab.diagnose.places import is_users
 from lab.diagnose.scene import Scene, Thread
-from lab.diagnose.source import site_at
+from lab.diagnose.source import Use, site_at
 from lab.model import Evidence, LockState, NoHolder, ProcessCapture, SourceLine
 
 
@@ -45,6 +46,7 @@ class Claims:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
+        self._helpers = Helpers(scene.snapshot.sources)
         self._by_key: dict[str, list[Claim]] = {}
         self.obscure: set[int] = set()
         """Processes in which a thread is inside something that could not be followed."""
@@ -58,12 +60,30 @@ class Claims:
         return list(latest.values())
 
     def _of(self, thread: Thread) -> list[Claim]:
+        if thread.moved:
+            self.obscure.add(thread.stack.pid)
         return [
             claim
             for index in range(len(thread.frames))
             for claim in self._in_frame(thread, index)
-            if not self._given_up(thread, claim)
+            if not self._given_up(thread, claim) and self._lasting(thread, index, claim)
         ]
+
+    def _lasting(self, thread: Thread, index: int, claim: Claim) -> bool:
+        """Whether a thread that moved was inside the same hold in the second dump, too."""
+        if not thread.moved:
+            return True
+        frame = thread.frames[index]
+        text = self._scene.snapshot.sources.get(frame.file, "")
+        return any(
+            claim.at.line == use.line
+            for later in thread.stack.later
+            if (later.function, later.file) == (frame.function, frame.file)
+            for use in (
+                *site_at(text, later.function, later.line).held,
+                *self._helpers.held(text, later.function, later.line),
+            )
+        )
 
     def _in_frame(self, thread: Thread, index: int) -> list[Claim]:
         frame = thread.frames[index]
@@ -73,8 +93,12 @@ class Claims:
                 self.obscure.add(thread.stack.pid)
             return []
         names = Names(thread.process, frame)
+        site = site_at(text, frame.function, frame.line)
+        uses = [*site.held, *self._helpers.held(text, frame.function, frame.line)]
+        for header in site.headers:
+            uses += self._entered(thread, names, header, frame.line)
         found = []
-        for use in site_at(text, frame.function, frame.line).held:
+        for use in uses:
             thing = names.find(use.expression)
             lock = lock_in(thread.process, thing)
             if thing is None:
@@ -82,7 +106,24 @@ class Claims:
             elif lock and lock.lock:
                 at = self._scene.line(thread, index, use.line)
                 found.append(Claim(thread, lock.lock.key, use.text, at, use.certain))
+            elif use.how == "with":
+                uses += self._helpers.entered(thing.type, use.text, use.line)
         return found
+
+    def _entered(
+        self, thread: Thread, names: Names, header: tuple[Use, ...], line: int
+    ) -> tuple[Use, ...]:
+        """Return the items of a ``with`` that are held while a later one is entered or left.
+
+        Which one that is, is known when the thread sleeps on it, or when it is the only one on the
+        line that is no lock; else nothing is known.
+        """
+        locks = [lock_in(thread.process, names.find(use.expression)) for use in header]
+        for position, lock in enumerate(locks):
+            if lock and lock.lock and lock.lock.key == thread.key:
+                return header[:position]
+        others = [i for i, use in enumerate(header) if locks[i] is None and use.line == line]
+        return header[: others[0]] if len(others) == 1 else ()
 
     def _given_up(self, thread: Thread, claim: Claim) -> bool:
         """Whether the thread waits on a condition, which gives the condition's lock back."""

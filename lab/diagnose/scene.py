@@ -6,6 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
+
 from lab.diagnose.places import first_users, line_of
 from lab.model import (
     Frame,
@@ -56,6 +58,19 @@ class Thread:
         return self.stack.still is False
 
 
+def _own_part(capture: ProcessCapture, stack: ThreadStack) -> ThreadStack:
+    """Cut off what a forked worker's stack shows of its parent, to which it never returns.
+
+    The child runs inside the parent's ``Process.start()`` and leaves by ``os._exit``.
+    """
+    if not capture.forked:
+        return stack
+    for index, frame in enumerate(stack.frames):
+        if frame.function == "Popen._launch" and frame.file.endswith("/popen_fork.py"):
+            return msgspec.structs.replace(stack, frames=stack.frames[:index])
+    return stack
+
+
 class Scene:
     """A snapshot, indexed."""
 
@@ -77,7 +92,7 @@ class Scene:
                 id=f"{stack.pid}/{stack.tid}",
                 label=self._label(capture, stack),
                 process=capture,
-                stack=stack,
+                stack=_own_part(capture, stack),
                 wait=waits.get(stack.tid),
             )
             for stack in stacks

@@ -36,14 +36,20 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What holds at one line of one function: ``wants`` in the order in which they are taken."""
+    """What holds at one line of one function: ``wants`` in the order in which they are taken.
+
+    ``headers`` are the items of every ``with`` whose header the line is in: when one of them is
+    being entered or left, those before it are held.
+    """
 
     held: tuple[Use, ...] = ()
     wants: tuple[Use, ...] = ()
+    headers: tuple[tuple[Use, ...], ...] = ()
 
 
 @functools.lru_cache(maxsize=128)
-def _parse(text: str) -> ast.Module | None:
+def parse(text: str) -> ast.Module | None:
+    """Return the tree of a file, or ``None`` when it is no Python that this version can parse."""
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -56,20 +62,47 @@ def site_at(text: str, function: str, line: int) -> Site:
 
     Empty when the text cannot be parsed or has no such line.
     """
-    module = _parse(text)
+    module = parse(text)
     if module is None:
         return Site()
-    body = _function_at(module, function.rpartition(".")[2], line)
-    path = tuple(_path(body, line))
+    body = function_at(module, function.rpartition(".")[2], line)
+    path = tuple(path_to(body, line))
     withs = [node for node in path if isinstance(node, ast.With | ast.AsyncWith)]
     held = [use for node in withs for use in _held_by(node, line)]
     held += _acquired(body, path, line)
+    headers = tuple(tuple(_items(node)) for node in withs if _in_header(node, line))
     wants = [use for node in withs for use in _wanted_by(node, line)]
     wants += [Use(ast.unparse(lock), line, "acquire") for lock in _calls_on(path, line)]
-    return Site(tuple(sorted(set(held), key=lambda use: use.line)), tuple(dict.fromkeys(wants)))
+    in_order = tuple(sorted(set(held), key=lambda use: use.line))
+    return Site(in_order, tuple(dict.fromkeys(wants)), headers)
 
 
-def _function_at(module: ast.Module, name: str, line: int) -> Function:
+def function_around(text: str, function: str, line: int) -> Function | None:
+    """Return the node of ``function`` around ``line``; ``None`` when the text cannot be parsed."""
+    module = parse(text)
+    return function_at(module, function.rpartition(".")[2], line) if module else None
+
+
+@functools.lru_cache(maxsize=1024)
+def called_on(text: str, function: str, line: int, method: str) -> str:
+    """Return ``x`` of the one ``x.method(...)`` that ``line`` calls; empty if it is not one."""
+    module = parse(text)
+    if module is None:
+        return ""
+    path = path_to(function_at(module, function.rpartition(".")[2], line), line)
+    found = {
+        ast.unparse(node.func.value)
+        for outer in path
+        for node in ast.walk(outer)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == method
+        and _covers(node, line)
+    }
+    return found.pop() if len(found) == 1 else ""
+
+
+def function_at(module: ast.Module, name: str, line: int) -> Function:
     """Return the innermost function around ``line``, preferring one of that ``name``."""
     best: Function = module
     for node in ast.walk(module):
@@ -87,22 +120,26 @@ def _covers(node: ast.AST, line: int) -> bool:
     return first is not None and first <= line <= (getattr(node, "end_lineno", None) or first)
 
 
-def _path(root: ast.AST, line: int) -> Iterator[ast.AST]:
+def path_to(root: ast.AST, line: int) -> Iterator[ast.AST]:
     """Yield the nodes of a function that cover ``line``, outermost first."""
     for node in ast.iter_child_nodes(root):
         inside = _covers(node, line) or (
-            getattr(node, "lineno", None) is None and any(True for _ in _path(node, line))
+            getattr(node, "lineno", None) is None and any(True for _ in path_to(node, line))
         )
         if inside and not isinstance(node, _NESTED):
             yield node
-            yield from _path(node, line)
+            yield from path_to(node, line)
 
 
 def _held_by(node: ast.With | ast.AsyncWith, line: int) -> Iterator[Use]:
     """Yield what a ``with`` holds at ``line``: all of its items in its body, none in its header."""
     if node.body[0].lineno <= line and not _in_header(node, line):
-        for item in node.items:
-            yield Use(ast.unparse(item.context_expr), item.context_expr.lineno, "with")
+        yield from _items(node)
+
+
+def _items(node: ast.With | ast.AsyncWith) -> Iterator[Use]:
+    for item in node.items:
+        yield Use(ast.unparse(item.context_expr), item.context_expr.lineno, "with")
 
 
 def _in_header(node: ast.With | ast.AsyncWith, line: int) -> bool:
@@ -120,8 +157,17 @@ def _wanted_by(node: ast.With | ast.AsyncWith, line: int) -> Iterator[Use]:
 def _calls_on(path: tuple[ast.AST, ...], line: int) -> Iterator[ast.expr]:
     """Yield ``x`` of every ``x.acquire(...)`` that is being called at ``line``."""
     for node in path:
-        if isinstance(node, ast.Call) and _covers(node, line) and _method(node) == "acquire":
-            yield node.func.value  # type: ignore[attr-defined]
+        if _covers(node, line) and (lock := _taken_by(node)) is not None:
+            yield lock
+
+
+def _taken_by(node: ast.AST) -> ast.expr | None:
+    """Return ``x`` of ``x.acquire(...)`` and of ``stack.enter_context(x)``."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return None
+    if node.func.attr == "acquire":
+        return node.func.value
+    return node.args[0] if node.func.attr == "enter_context" and node.args else None
 
 
 def _method(node: ast.AST) -> str:
@@ -132,20 +178,28 @@ def _method(node: ast.AST) -> str:
 
 def _acquired(body: Function, path: tuple[ast.AST, ...], line: int) -> Iterator[Use]:
     """Yield what was taken by ``acquire()`` before ``line`` and may not have been released."""
-    calls = [(node, blocks) for node, blocks in _walk(body, ()) if _method(node)]
-    for node, blocks in calls:
+    for node, blocks in calls_in(body):
         end = node.end_lineno or node.lineno
-        if _method(node) != "acquire" or end >= line:
+        lock = _taken_by(node)
+        if lock is None or end >= line or not _stack_open(node, body, path):
             continue
-        text = ast.unparse(node.func.value)  # type: ignore[attr-defined]
-        released = _released(calls, text, end, line, path)
+        text = ast.unparse(lock)
+        released = released_between(body, text, end, line, path)
         if released is not True:
             certain = released is False and all(block in path for block in blocks)
             yield Use(text, node.lineno, "acquire", certain)
 
 
-def _released(
-    calls: list[tuple[ast.Call, tuple[ast.AST, ...]]],
+def _stack_open(node: ast.Call, body: Function, path: tuple[ast.AST, ...]) -> bool:
+    """Whether the ``with ExitStack()`` around an ``enter_context`` is around the line, too."""
+    if _method(node) != "enter_context":
+        return True
+    around = [w for w in ast.walk(body) if isinstance(w, ast.With) and node in ast.walk(w)]
+    return all(w in path for w in around)
+
+
+def released_between(
+    body: Function,
     text: str,
     start: int,
     line: int,
@@ -153,7 +207,7 @@ def _released(
 ) -> bool | None:
     """Say whether ``text`` is released between two lines; ``None`` when a branch decides."""
     verdict: bool | None = False
-    for node, blocks in calls:
+    for node, blocks in calls_in(body):
         if _method(node) != "release" or not start < node.lineno < line:
             continue
         if ast.unparse(node.func.value) != text:  # type: ignore[attr-defined]
@@ -175,8 +229,8 @@ def _leaves(block: ast.AST, release: ast.AST) -> bool:
     return False
 
 
-def _walk(
-    node: ast.AST, blocks: tuple[ast.AST, ...]
+def calls_in(
+    node: ast.AST, blocks: tuple[ast.AST, ...] = ()
 ) -> Iterator[tuple[ast.Call, tuple[ast.AST, ...]]]:
     """Yield every call of a function with the branches and loops that it lies in."""
     for child in ast.iter_child_nodes(node):
@@ -187,4 +241,4 @@ def _walk(
         branch = isinstance(
             child, ast.If | ast.For | ast.While | ast.ExceptHandler | ast.match_case
         )
-        yield from _walk(child, (*blocks, child) if branch else blocks)
+        yield from calls_in(child, (*blocks, child) if branch else blocks)

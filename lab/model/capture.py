@@ -148,7 +148,7 @@ class HeapUse(Record, frozen=True, kw_only=True):
     peak_bytes: int
     allocations: int | None = None
     largest: tuple[tuple[str, int], ...] = ()
-    """The lines that held most at the peak: (``file:line (function)``, bytes)."""
+    """The lines that held most at the peak, or with tracemalloc at the end: (line, bytes)."""
     artifact: str = ""
     flamegraph: str = ""
     part_of: str = ""

@@ -39,6 +39,11 @@ class Modules:
             for name, module in self._objects.named(modules):
                 yield name, memory.word(module + at.MODULE_DICT)
 
+    def find(self, module: str, name: str) -> int | None:
+        """Return the address of a global of a module that is known by its name."""
+        dictionary = self._dictionaries.get(module)
+        return self._objects.lookup(dictionary, name) if dictionary else None
+
     def globals_of(self, file: str, words: Collection[str]) -> dict[str, int]:
         """Return name and address of the globals of ``file`` that are among ``words``."""
         for name in self._likely(file):

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 
+import msgspec
+
 from lab.capture.memory import layout as at
 from lab.capture.memory.access import CannotReadMemoryError
 from lab.capture.memory.locks import LOCK_TYPES, read_lock
@@ -72,7 +74,33 @@ def gather(
             continue
         if depth < _DEPTH:
             pending.extend((target, depth + 1) for target in thing.attributes.values())
-    return found
+    return prune(found)
+
+
+def prune(found: dict[int, RemoteObject]) -> dict[int, RemoteObject]:
+    """Leave out what leads to nothing that one can wait for: the program's data stay unseen.
+
+    Values stay where a kept object refers to them, since they may index the way to a lock.
+    """
+    kept = {a for a, thing in found.items() if thing.lock or _can_be_waited_for(thing)}
+    grown = True
+    while grown:
+        before = len(kept)
+        kept |= {a for a, thing in found.items() if kept & set(thing.attributes.values())}
+        grown = len(kept) > before
+    near = {target for a in kept for target in found[a].attributes.values()}
+    values = {a for a in near if a in found and found[a].type in ("str", "int", "bool")}
+    return {
+        a: msgspec.structs.replace(
+            thing, attributes={n: t for n, t in thing.attributes.items() if t in kept | values}
+        )
+        for a, thing in found.items()
+        if a in kept or a in values
+    }
+
+
+def _can_be_waited_for(thing: RemoteObject) -> bool:
+    return any(name in WAITABLE for name in (thing.type, *thing.bases))
 
 
 def _read(objects: Objects, address: int, facts: TypeFacts, words: Collection[str]) -> RemoteObject:
