@@ -196,9 +196,7 @@ class TrialRun:
         size = (self._directory.root / saved).stat().st_size
         self._captures += _with_artifact(reports, saved, size)
         for report in reports:
-            self._event(
-                "capture", name=report.name, status=report.status, ms=round(report.seconds * 1e3, 1)
-            )
+            self._capture_event(report)
         self._relabel(snapshot)
         self._diagnosis = diagnose(snapshot) if _has_stacks(snapshot) else None
 
@@ -270,8 +268,13 @@ class TrialRun:
             flamegraphs=self.plan.flamegraphs,
         )
         for report in reports:
-            self._event("capture", name=report.name, status=report.status)
+            self._capture_event(report)
         return heaps, reports
+
+    def _capture_event(self, report: CaptureReport) -> None:
+        milliseconds = round(report.seconds * 1e3, 1)
+        detail = {"name": report.name, "status": report.status, "ms": milliseconds}
+        self._event("capture", **detail, reason=report.reason)
 
     def _footprint(self) -> Footprint | None:
         if not self._samples or self.plan.purpose is not Purpose.STACKS:

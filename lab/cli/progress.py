@@ -66,7 +66,7 @@ class Narrator:
 
     def _finish(self, event: Event) -> None:
         line = f"{self._where(event)}: {', '.join(self._facts) or 'done'}"
-        self._console.print(line, markup=False)
+        self._console.print(line, markup=False, soft_wrap=True)
 
     def _where(self, event: Event) -> str:
         return f"[{len(self._seen)}/{self._trials}] {event.trial}"
@@ -81,7 +81,7 @@ def _fact(event: Event) -> str:
     if event.kind == "hang" and detail["outcome"] != "deadlocked":
         return f"{detail['outcome']}: {detail['reason']}"
     if event.kind == "capture" and detail["status"] == "failed":
-        return f"{detail['name']} failed"
+        return f"{detail['name']} failed ({detail['reason']})"
     if event.kind == "verdict":
         return str(detail["verdict"]).replace("-", " ")
     return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import pytest
 
 from lab import store
 from lab.model import RunRecord
-from tests.integration.lab_command import LIMIT_S, Done, command, lab
+from tests.integration.lab_command import LIMIT_S, Done, another_user, command, lab, open_to_all
 
 SCENARIO = """
 import os, sys, time
@@ -153,8 +152,7 @@ def test_a_busy_program_is_timed_out(tmp_path):
 
 def test_without_py_spy_the_run_is_inconclusive_and_says_how_to_mend_it(tmp_path):
     code = (
-        "import sys, os; sys.path_importer_cache.clear();"
-        "import lab.capture.pyspy as tool; tool.find_executable = lambda: None;"
+        "import sys, lab.capture.command as tools; tools.find_tool = lambda name: None;"
         "from lab.cli import run_command_line; sys.exit(run_command_line(sys.argv[1:]))"
     )
     words = ["run", "deadlock", "--variant", "threads", "--no-heap", "--output", str(tmp_path)]
@@ -194,14 +192,14 @@ def test_a_disk_that_fills_up_while_recording(tiny_disk):
     assert store.load(directory).result is None
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becoming a user without rights needs root")
+@another_user
 def test_where_ptrace_is_refused_nothing_is_guessed(tmp_path):
     body = (
         "import ctypes; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"  # PR_SET_DUMPABLE
         "    import threading; lock = threading.Lock(); lock.acquire(); lock.acquire()"
     )
     path = write(tmp_path, body=body, outcome="DEADLOCKED")
-    _open_to_all(tmp_path)
+    open_to_all(tmp_path)
     words = command("run", path, "--variant", "threads", "--no-heap", "--timeout", "2")
     done = subprocess.run(
         [*words, "--output", str(tmp_path)],
@@ -220,11 +218,3 @@ def test_where_ptrace_is_refused_nothing_is_guessed(tmp_path):
     (trial,) = store.load(directory).result.trials
     assert trial.outcome.kind == "quiet"
     assert trial.outcome.proof is None
-
-
-def _open_to_all(directory: Path) -> None:
-    directory.chmod(0o777)
-    for parent in directory.parents:
-        with contextlib.suppress(OSError):
-            if parent.name.startswith("pytest"):
-                parent.chmod(0o755)
