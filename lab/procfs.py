@@ -272,6 +272,11 @@ def schedstat(pid: int, tid: int) -> bytes | None:
     return read(f"/proc/{pid}/task/{tid}/schedstat")
 
 
+def thread_name(pid: int, tid: int) -> str:
+    """Return the kernel's name of a thread, 15 bytes at most; empty when it is gone."""
+    return (read(f"/proc/{pid}/task/{tid}/comm") or b"").decode(errors="replace").rstrip("\n")
+
+
 def is_hidden(pid: int) -> bool:
     """Say whether a process is there but does not show us what it has open."""
     try:

@@ -97,7 +97,7 @@ def main() -> None:
     channel = int(os.environ.pop(HANDSHAKE))
     os.set_inheritable(channel, False)
     spec = json.loads(sys.argv.pop())
-    sys.path[0] = spec["path_entry"]  # it was the directory of this file
+    sys.path[:1] = filter(None, [spec["path_entry"]])  # in place of this file's directory
     if _ROOT not in sys.path:
         sys.path.append(_ROOT)
     try:

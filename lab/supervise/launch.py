@@ -38,8 +38,8 @@ class Launch:
 class TargetSpec:
     """A scenario's program, as the bootstrap must run it.
 
-    ``module`` is imported with ``path_entry`` first on ``sys.path``; its ``attribute`` is the
-    scenario. ``wrapper`` is ``package.module:function``: called with ``wrapper_arguments`` it
+    ``module`` is imported with ``path_entry``, if any, first on ``sys.path``; its ``attribute`` is
+    the scenario. ``wrapper`` is ``package.module:function``: called with ``wrapper_arguments`` it
     returns an object with ``main()``, a context manager put around the program, and ``worker``,
     what the kit puts around each worker's function.
     """

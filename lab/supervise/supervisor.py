@@ -169,11 +169,13 @@ class Supervisor:
             return
         until = time.monotonic() + timeout_s
         while True:
+            # Looked at first: what it said before it ended is then sure to be there.
+            ended = self.poll() is not None or not self._handshake.open
             for message in self._handshake.take():
                 if message["stage"] == "ready":
                     return
                 raise TargetNotReady(**message)
-            if self.poll() is not None or not self._handshake.open:
+            if ended:
                 raise TargetNotReady("exit", self._how_it_ended())
             left = until - time.monotonic()
             if left <= 0:

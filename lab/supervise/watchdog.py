@@ -119,12 +119,6 @@ class Watchdog:
         return moved
 
     def _is_instrument(self, pid: int, tid: int) -> bool:
-        if not self._instruments:
-            return False
-        stat = procfs.stat(pid, tid)
-        return stat is not None and stat.comm in self._instruments
-
-    def _is_instrument(self, pid: int, tid: int) -> bool:
         return bool(self._instruments) and procfs.thread_name(pid, tid) in self._instruments
 
     def _note(self, found: Counters) -> None:
