@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from lab.model import Footprint, FootprintSample
 from lab.report.columns import Column
-from lab.report.words import mebibytes
+from lab.report.words import MINUS, duration, mebibytes
 
 _PYGAL: Any = pygal  # it is not typed
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -33,14 +33,14 @@ def added_chart(columns: Sequence[Column], name: str) -> Markup | None:
     known = [(column, footprint) for column in columns if (footprint := column.footprint)]
     if not any(footprint.added_pss_bytes is not None for _, footprint in known):
         return None
-    most = max(max(_figures(footprint), default=0.0) for _, footprint in known)
+    figures = [figure for _, footprint in known for figure in _figures(footprint)]
     chart = _PYGAL.HorizontalBar(
         **_options(height=92 + 84 * len(known)),
-        range=(0, most * 1.15 or 1),  # the numbers stand behind the bars
+        range=(min(0, *figures) * 1.15, max(0, *figures) * 1.15 or 1),  # room for the numbers
         print_values=True,
         print_values_position="top",
-        formatter=lambda value: f"{value:.1f}",
-        value_formatter=lambda value: f"{value:.1f}",
+        formatter=_mib,
+        value_formatter=_mib,
     )
     # pygal draws horizontal bars from the bottom up: reversed, the first is at the top.
     known.reverse()
@@ -54,7 +54,7 @@ def added_chart(columns: Sequence[Column], name: str) -> Markup | None:
 
 def over_time_chart(columns: Sequence[Column], name: str) -> Markup | None:
     """Return lines of the whole tree's PSS over time; ``None`` without samples."""
-    lines = [(c.label, tree_pss(c.footprint.samples)) for c in columns if c.footprint]
+    lines = [(c.label, _from_zero(tree_pss(c.footprint.samples))) for c in columns if c.footprint]
     if not any(len(points) > 1 for _, points in lines):
         return None
     chart = _PYGAL.XY(
@@ -62,7 +62,7 @@ def over_time_chart(columns: Sequence[Column], name: str) -> Markup | None:
         include_x_axis=True,
         show_dots=True,
         dots_size=2,
-        x_value_formatter=lambda value: f"{value:.2f} s",
+        x_value_formatter=duration,
         value_formatter=lambda value: f"{value:.0f}",
     )
     for index, (label, points) in enumerate(lines):
@@ -78,6 +78,16 @@ def tree_pss(samples: Sequence[FootprintSample]) -> list[tuple[float, float]]:
         for sweep in sweeps(samples)
         if all(sample.pss_bytes is not None for sample in sweep)
     ]
+
+
+def _from_zero(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Count the time from the first point, which is taken just before the program begins."""
+    return [(at - points[0][0], value) for at, value in points]
+
+
+def _mib(value: float) -> str:
+    """Return MiB with as many digits as a small figure needs."""
+    return f"{value:.{1 if abs(value) >= 0.95 or not value else 2}f}".replace("-", MINUS)
 
 
 def sweeps(samples: Sequence[FootprintSample]) -> list[list[FootprintSample]]:
@@ -121,12 +131,14 @@ def _clean(chart: Any, name: str, said: str) -> Markup:
     _strip(root)
     root.attrib.update({"class": f"chart {name}", "role": "img", "aria-label": said, "id": name})
     text = ElementTree.tostring(root, encoding="unicode")
-    return Markup(_LONG_NUMBER.sub(r"\1", text))
+    return Markup(text)
 
 
 def _strip(node: ElementTree.Element) -> None:
     node.tag = node.tag.removeprefix(_SVG)
     node.attrib.pop("id", None)
+    for name, value in node.attrib.items():
+        node.attrib[name] = _LONG_NUMBER.sub(r"\1", value)
     for child in list(node):
         classes = set(child.get("class", "").split())
         if child.tag.removeprefix(_SVG) in _DROPPED or classes & _DROPPED_CLASSES:

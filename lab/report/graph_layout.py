@@ -8,10 +8,12 @@ a lane in the margin; all the arrows to one box share its lane.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lab.model import Diagnosis, Edge, Evidence
+from lab.report import order
 from lab.report.words import EVIDENCE, NO_HOLDERS, place
 
 BOX_WIDTH, BOX_HEIGHT = 132.0, 62.0
@@ -112,8 +114,8 @@ def lay_out(diagnosis: Diagnosis) -> Layout:
     """Return the drawing of a diagnosis; every actor, resource and edge of it is in it."""
     links = list(_links(diagnosis))
     grid = _Grid()
-    for cycle in diagnosis.cycles:
-        _place_cycle(grid, cycle, diagnosis)
+    for cycle in order.cycles(diagnosis):
+        _place_cycle(grid, order.around(cycle, diagnosis))
     _place_rest(grid, diagnosis)
     _give_lanes(grid, links)
     boxes = tuple(_boxes(grid, diagnosis))
@@ -127,7 +129,7 @@ def lay_out(diagnosis: Diagnosis) -> Layout:
 def _links(diagnosis: Diagnosis) -> Iterator[_Link]:
     """Yield every arrow once: several may wait for a thing, and it is still held once."""
     seen: set[tuple[str, str]] = set()
-    for edge in diagnosis.edges:
+    for edge in order.edges(diagnosis):
         for link in _links_of(edge):
             if (link.source, link.target) not in seen:
                 seen.add((link.source, link.target))
@@ -145,10 +147,10 @@ def _links_of(edge: Edge) -> Iterator[_Link]:
         yield _Link("held", resource, f"actor:{edge.holder}", (*since, grade), edge.evidence)
 
 
-def _place_cycle(grid: _Grid, cycle: tuple[str, ...], diagnosis: Diagnosis) -> None:
+def _place_cycle(grid: _Grid, ring: list[Edge]) -> None:
     """Put a cycle on rows of its own, unless some of it is already in another cycle."""
-    names = list(_around(cycle, diagnosis))
-    if len(names) < 2 or any(name in grid.cells for name in names):
+    names = [f"{kind}:{id_}" for e in ring for kind, id_ in _ends(e)]
+    if not names or len(set(names)) < len(names) or any(name in grid.cells for name in names):
         return
     first, half = grid.rows, len(names) // 2
     for index, name in enumerate(names):
@@ -158,23 +160,16 @@ def _place_cycle(grid: _Grid, cycle: tuple[str, ...], diagnosis: Diagnosis) -> N
     grid.cycle.update(zip(names, names[1:] + names[:1], strict=True))
 
 
-def _around(cycle: tuple[str, ...], diagnosis: Diagnosis) -> Iterator[str]:
-    """Yield actor, resource, actor, resource... or nothing when an edge of it is missing."""
-    names: list[str] = []
-    for waiter, holder in zip(cycle, cycle[1:] + cycle[:1], strict=True):
-        edge = next((e for e in diagnosis.edges if (e.waiter, e.holder) == (waiter, holder)), None)
-        if edge is None:
-            return
-        names += [f"actor:{waiter}", f"resource:{edge.resource}"]
-    if len(set(names)) == len(names):
-        yield from names
+def _ends(edge: Edge) -> tuple[tuple[str, str], tuple[str, str]]:
+    return ("actor", edge.waiter), ("resource", edge.resource)
 
 
 def _place_rest(grid: _Grid, diagnosis: Diagnosis) -> None:
     """Give a row to every actor outside the cycles, with what it waits for beside it."""
     wanted = {edge.waiter: f"resource:{edge.resource}" for edge in reversed(diagnosis.edges)}
-    actors = [actor.id for actor in diagnosis.actors]
-    actors += [name for edge in diagnosis.edges for name in (edge.waiter, edge.holder) if name]
+    edges = order.edges(diagnosis)
+    actors = [edge.waiter for edge in edges] + [actor.id for actor in diagnosis.actors]
+    actors += [edge.holder for edge in edges if edge.holder is not None]
     for actor in dict.fromkeys(actors):
         if f"actor:{actor}" in grid.cells:
             continue
@@ -206,7 +201,7 @@ def _is_routed(grid: _Grid, link: _Link) -> bool:
 def _boxes(grid: _Grid, diagnosis: Diagnosis) -> Iterator[Box]:
     actors = {f"actor:{actor.id}": actor for actor in diagnosis.actors}
     resources = {f"resource:{resource.id}": resource for resource in diagnosis.resources}
-    tags, notes = tags_of(diagnosis), _notes(diagnosis)
+    tags, notes = order.tags_of(diagnosis), _notes(diagnosis)
     looped = {name for link in grid.cycle for name in link}
     for name, cell in grid.cells.items():
         kind, _, key = name.partition(":")
@@ -219,26 +214,23 @@ def _boxes(grid: _Grid, diagnosis: Diagnosis) -> Iterator[Box]:
             )
         elif name in resources:
             found = resources[name]
-            lines = (found.name or found.kind, found.kind if found.name else "", found.identity)
+            lines = (
+                found.name or found.kind,
+                found.kind if found.name else "",
+                short_identity(found.identity),
+            )
         else:
             lines = (key,)
         x, y = grid.corner(cell)
-        tag, note = tags.get(name, ""), notes.get(name, "")
+        tag, note = (tags.get(key, ""), notes.get(name, "")) if kind == "resource" else ("", "")
         yield Box(name, kind, lines, tag, note, name in looped, x, y)
 
 
-def tags_of(diagnosis: Diagnosis) -> dict[str, str]:
-    """Return ``{"resource:<id>": "A"}``: a letter for each, since two may have the same name."""
-    return {
-        f"resource:{resource.id}": _letters(index)
-        for index, resource in enumerate(diagnosis.resources)
-    }
-
-
-def _letters(index: int) -> str:
-    """Return A to Z, then AA, AB..."""
-    before, last = divmod(index, 26)
-    return (_letters(before - 1) if before else "") + chr(ord("A") + last)
+def short_identity(text: str) -> str:
+    """Return the part of an identity that tells it from others: an inode, or an address."""
+    inode, address = re.search(r"inode \d+", text), re.search(r"0x[0-9a-fA-F]+", text)
+    found = inode or address
+    return found[0] if found else text
 
 
 def _notes(diagnosis: Diagnosis) -> dict[str, str]:

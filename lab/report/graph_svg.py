@@ -8,11 +8,12 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from lab.model import Diagnosis, Evidence
+from lab.report import order
 from lab.report.graph_layout import BOX_HEIGHT, BOX_WIDTH, Arrow, Box, lay_out
 from lab.report.svg import element, path, picture
 from lab.report.words import EVIDENCE, shorten
 
-_FITS = (17, 22, 22)
+_FITS = (16, 20, 19)
 """How many characters of each line of a box fit into it."""
 
 
@@ -22,7 +23,7 @@ def draw_graph(diagnosis: Diagnosis, name: str, title: str) -> Markup:
     Its text alternative is the diagnosis' own story, or its headline when it has none.
     """
     layout = lay_out(diagnosis)
-    said = (" ".join(diagnosis.story) or diagnosis.headline).replace("`", "")
+    said = (" ".join(order.story(diagnosis)) or diagnosis.headline).replace("`", "")
     return picture(
         name,
         title,

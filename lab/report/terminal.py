@@ -25,6 +25,7 @@ from lab.report.figures import (
     stop_words,
     survivors_words,
 )
+from lab.report.order import edges
 from lab.report.words import (
     CAPTURES,
     EVIDENCE,
@@ -154,8 +155,7 @@ def _waits(column: Column) -> Iterator[tuple[int, Text]]:
         yield 2, Text(f"no diagnosis; {visible(trial.outcome.reason) or 'it did not hang'}")
     else:
         yield 2, Text(visible(diagnosis.headline))
-        ring = {actor for cycle in diagnosis.cycles for actor in cycle}
-        for edge in sorted(diagnosis.edges, key=lambda edge: edge.waiter not in ring):
+        for edge in edges(diagnosis):
             yield 4, _wanted(edge, diagnosis)
             yield 6, _held(edge, diagnosis)
     for capture in _captures(column):

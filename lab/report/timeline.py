@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as _moved
 
 from lab.model import CaptureStatus, Diagnosis, Event, FootprintSample, ThreadWait, Trial
 from lab.report.columns import Column
-from lab.report.graph_layout import tags_of
+from lab.report.order import tags_of
+from lab.report.scale import Span
 from lab.report.words import counted, duration, file_name, place, visible
 
 EVENTS = {
@@ -21,9 +23,11 @@ EVENTS = {
     "reaped": "everything left was killed and reaped",
     "verdict": "held against the truth",
 }
+STATES = {"starting": "the target is started", "running": "the program begins"}
 PHASES = {
     "starting": "starting",
     "running": "watching",
+    "stalled": "sampling memory",
     "capturing": "capturing",
     "probing": "stopping one",
     "reaping": "cleaning up",
@@ -76,24 +80,43 @@ class Timeline:
     lanes: tuple[Lane, ...]
     moments: tuple[Moment, ...]
     phases: tuple[Phase, ...]
-    end_s: float
-    focus_s: float | None
-    """Up to where the time scale should be stretched: a little after the proof."""
+    span: Span
 
 
 def timeline(column: Column) -> Timeline:
-    """Return what is known of the order of events in the shown trial of a variant."""
-    trial = column.shown
-    moments = tuple(_moments(column.events, trial))[:MOST_MOMENTS]
+    """Return what is known of the order of events in the shown trial of a variant.
+
+    All its times count from when the program began, so that variants can be compared whatever
+    their start-up took.
+    """
+    trial, zero = column.shown, _begun(column.events)
     phases = tuple(_phases(column.events))
     until = next((phase.start_s for phase in phases if phase.name == PHASES["reaping"]), 0.0)
     lanes = tuple(_lanes(trial, until)) if trial else ()
+    moments = tuple(_moments(column.events, trial))[:MOST_MOMENTS]
     ends = [moment.at_s for moment in moments] + [phase.end_s for phase in phases]
     ends += [bar.end_s for lane in lanes for bar in lane.bars]
     ends += [trial.outcome.elapsed_s] if trial else []
     proof = trial.outcome.proof if trial else None
-    focus = proof.proved_s * 1.25 if proof else None
-    return Timeline(lanes, moments, phases, max(ends, default=0.0), focus)
+    focus = (proof.proved_s - zero) * 1.3 if proof else None
+    return Timeline(
+        lanes=tuple(_moved(lane, bars=_all_moved(lane.bars, zero)) for lane in lanes),
+        moments=tuple(_moved(moment, at_s=moment.at_s - zero) for moment in moments),
+        phases=_all_moved(phases, zero),
+        span=Span(-zero, max(ends, default=zero) - zero, focus),
+    )
+
+
+def _begun(events: Sequence[Event]) -> float:
+    """Return when the program began, in seconds of the trial; 0 when it did not."""
+    times = (e.trial_s for e in events if e.kind == "state" and _state(e) == "running")
+    return next(times, None) or 0.0
+
+
+def _all_moved[T: (Bar, Phase)](stretches: tuple[T, ...], zero: float) -> tuple[T, ...]:
+    return tuple(
+        _moved(each, start_s=each.start_s - zero, end_s=each.end_s - zero) for each in stretches
+    )
 
 
 def _phases(events: Sequence[Event]) -> Iterator[Phase]:
@@ -136,8 +159,10 @@ def _moment(group: list[Event]) -> Moment | None:
         words = f"{counted(len(group), 'capture')} taken"
         return Moment(at, f"{words}, {failed} failed" if failed else words)
     if event.kind == "state":
-        return Moment(at, "the program begins") if _state(event) == "running" else None
-    said = [text for key, value in event.detail.items() if (text := _detail(key, value))]
+        text = STATES.get(_state(event))
+        return Moment(at, text) if text else None
+    details = ((key, value) for key, value in event.detail.items() if key != "last_progress_s")
+    said = [text for key, value in details if (text := _detail(key, value))]
     words = EVENTS.get(event.kind, event.kind)
     return Moment(at, ": ".join(filter(None, (words, ", ".join(said)))))
 
@@ -194,7 +219,7 @@ def _held_and_wanted(actor: str, diagnosis: Diagnosis | None) -> str:
     """Return ``holds B since deadlock.py:18, waits for A at deadlock.py:20``."""
     if diagnosis is None:
         return ""
-    tags = {key.removeprefix("resource:"): tag for key, tag in tags_of(diagnosis).items()}
+    tags = tags_of(diagnosis)
     parts = [
         f"holds {tags.get(edge.resource, '')} since {place(edge.held_at)}"
         for edge in diagnosis.edges

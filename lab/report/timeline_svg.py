@@ -1,16 +1,12 @@
-"""The timeline as an accessible drawing.
-
-The time up to the proof is usually a small part of a trial, and the part that matters: the scale
-is stretched there, and a break in the axis says so. All variants of a page share one scale.
-"""
+"""The timeline as an accessible drawing; all variants of a page share one scale."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from lab.report.scale import Scale, shared_scale
 from lab.report.svg import element, path, picture
 from lab.report.timeline import Bar, Lane, Moment, Phase, Timeline
 from lab.report.words import duration, shorten
@@ -18,51 +14,11 @@ from lab.report.words import duration, shorten
 WIDTH, LEFT, RIGHT = 920.0, 128.0, 24.0
 LANE_HEIGHT, BAR_HEIGHT, TOP = 46.0, 18.0, 54.0
 BUBBLE, APART = 9.0, 21.0
-FOCUS_SHARE = 0.6
-"""How much of the width the stretched part gets, when there is one."""
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Seconds to pixels: linear, or linear in two parts that meet at ``focus_s``."""
-
-    end_s: float
-    focus_s: float | None
-
-    def x(self, seconds: float) -> float:
-        """Return where a time is drawn."""
-        at = min(max(seconds, 0.0), self.end_s)
-        wide = WIDTH - LEFT - RIGHT
-        if self.focus_s is None:
-            return LEFT + wide * at / self.end_s
-        if at <= self.focus_s:
-            return LEFT + wide * FOCUS_SHARE * at / self.focus_s
-        rest = (at - self.focus_s) / (self.end_s - self.focus_s)
-        return LEFT + wide * (FOCUS_SHARE + (1 - FOCUS_SHARE) * rest)
-
-    def ticks(self) -> list[float]:
-        """Return round times over the axis, of each part if there are two."""
-        if self.focus_s is None:
-            return _round_times(0.0, self.end_s, 7)
-        later = _round_times(self.focus_s, self.end_s, 4)
-        return [*_round_times(0.0, self.focus_s, 5), *(t for t in later if t > self.focus_s * 1.3)]
-
-
-def shared_scale(timelines: Iterable[Timeline]) -> Scale:
-    """Return one scale for all: stretched up to the last proof, if that is early in the whole."""
-    known = list(timelines)
-    end = max((each.end_s for each in known), default=0.0) or 1.0
-    focus = max((each.focus_s for each in known if each.focus_s), default=None)
-    return Scale(end, focus if focus and focus < FOCUS_SHARE * end else None)
-
-
-def _round_times(start: float, end: float, wanted: int) -> list[float]:
-    """Return about ``wanted`` multiples of 1, 2 or 5 times a power of ten."""
-    step = 10.0**-6
-    while (end - start) / step > wanted:
-        step *= 2.5 if f"{step:e}"[0] == "2" else 2
-    first = -int(-start // step)
-    return [step * n for n in range(first, int(end / step + 1e-9) + 1)]
+def page_scale(timelines: Iterable[Timeline]) -> Scale:
+    """Return the one scale that all timelines of a page share."""
+    return shared_scale((each.span for each in timelines), LEFT, WIDTH - RIGHT)
 
 
 def draw_timeline(shown: Timeline, scale: Scale, name: str, title: str) -> Markup:
@@ -93,8 +49,7 @@ def _axis(scale: Scale, bottom: float) -> Markup:
         parts.append(
             element("text", words, x=x, y=bottom + 19, text_anchor="middle", class_="tick")
         )
-    if scale.focus_s is not None:
-        x = scale.x(scale.focus_s)
+    for x in map(scale.x, scale.breaks):
         zigzag = [
             (x - 4, bottom + 7),
             (x - 1, bottom - 7),

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from lab.model import Evidence, FootprintSample, RunRecord, ThreadWait, Trial
+from lab.model import Edge, Evidence, FootprintSample, RunRecord, ThreadWait, Trial
+from lab.report import order
 from lab.report.charts import added_chart, over_time_chart, sweeps
 from lab.report.columns import Column, columns_of
 from lab.report.figures import Figure, figures, key_figures
 from lab.report.files import File, run_files, trial_files
-from lab.report.graph_layout import tags_of
 from lab.report.graph_svg import draw_graph, grades
+from lab.report.scale import Scale
 from lab.report.sources import MOST_THREADS, Excerpt, StackView, excerpts, sources_of, stacks
 from lab.report.timeline import Timeline, timeline
-from lab.report.timeline_svg import Scale, draw_timeline, shared_scale
+from lab.report.timeline_svg import draw_timeline, page_scale
 from lab.report.words import duration
 
 
@@ -32,8 +33,12 @@ class Panel:
     """The figures that stand out: (value, meaning)."""
     graph: Markup | None
     grades: list[tuple[Evidence, str, str, Markup]]
+    edges: list[Edge]
+    story: list[str]
     tags: dict[str, str]
+    """The letter of each resource, by its id."""
     labels: dict[str, str]
+    """The name of each actor, by its id."""
     timeline: Timeline
     timeline_drawing: Markup | None
     excerpts: list[Excerpt]
@@ -65,6 +70,12 @@ class Page:
     files: list[File]
 
     @property
+    def uss_fell(self) -> bool:
+        """Whether a variant had less memory of its own with its workers than without."""
+        prints = [panel.column.footprint for panel in self.panels]
+        return any((each.added_uss_bytes or 0) < 0 for each in prints if each)
+
+    @property
     def repeated(self) -> bool:
         """Whether a variant was run more than once."""
         return any(len(panel.column.trials) > 1 for panel in self.panels)
@@ -74,7 +85,7 @@ def page_of(record: RunRecord) -> Page:
     """Return everything that the page shows of a run."""
     columns = columns_of(record)
     timelines = [timeline(column) for column in columns]
-    scale = shared_scale(timelines)
+    scale = page_scale(timelines)
     pairs = zip(columns, timelines, strict=True)
     return Page(
         record=record,
@@ -98,8 +109,10 @@ def _panel(record: RunRecord, column: Column, shown: Timeline, scale: Scale) -> 
         keys=key_figures(column),
         graph=draw_graph(drawn, f"drawn-graph-{slug}", title) if drawn else None,
         grades=grades(drawn) if drawn else [],
-        tags=tags_of(drawn) if drawn else {},
-        labels={actor.id: actor.label for actor in drawn.actors} if drawn else {},
+        edges=order.edges(drawn) if drawn else [],
+        story=order.story(diagnosis) if diagnosis else [],
+        tags=order.tags_of(drawn) if drawn else {},
+        labels=order.labels_of(drawn) if drawn else {},
         timeline=shown,
         timeline_drawing=_drawing(shown, scale, column),
         excerpts=excerpts(diagnosis, sources_of(column.snapshot, record.header.scenario)),

@@ -21,6 +21,7 @@ from lab.model import (
 from lab.scenario import Cause, OutcomeKind
 
 UNMEASURED = "not measured"
+MINUS = "\N{MINUS SIGN}"
 
 VERDICTS = {
     VerdictKind.AS_EXPECTED: "As expected",
@@ -73,15 +74,17 @@ def duration(seconds: float | None) -> str:
     """Return seconds in the unit that reads best: ``0.4 ms``, ``49 ms``, ``1.24 s``."""
     if seconds is None:
         return UNMEASURED
+    if seconds < 0:
+        return f"{MINUS}{duration(-seconds)}"
     if seconds == 0:
         return "0 ms"
     milliseconds = seconds * 1e3
-    if abs(milliseconds) < 9.95:
+    if milliseconds < 9.95:
         return f"{milliseconds:.1f} ms"
-    if abs(milliseconds) < 999.5:
+    if milliseconds < 999.5:
         return f"{milliseconds:.0f} ms"
-    if abs(seconds) < 119.5:
-        return f"{seconds:.2f} s" if abs(seconds) < 9.995 else f"{seconds:.1f} s"
+    if seconds < 119.5:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
     whole = round(seconds)
     return f"{whole // 60} min {whole % 60} s"
 
@@ -90,12 +93,14 @@ def size(count: float | None) -> str:
     """Return bytes in binary units with three digits or so: ``812 B``, ``7.9 MiB``."""
     if count is None:
         return UNMEASURED
+    if count < 0:
+        return f"{MINUS}{size(-count)}"
     value, unit = float(count), "B"
     for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if abs(value) < 1023.5:
+        if value < 1023.5:
             break
         value, unit = value / 1024, larger
-    digits = 0 if unit == "B" or abs(value) >= 99.95 else 2 if abs(value) < 0.995 else 1
+    digits = 0 if unit == "B" or value >= 99.95 else 1
     return f"{value:.{digits}f} {unit}"
 
 

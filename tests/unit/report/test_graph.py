@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from lab.model import Diagnosis, Evidence
-from lab.report.graph_layout import BOX_HEIGHT, BOX_WIDTH, Box, Layout, lay_out, tags_of
+from lab.report.graph_layout import BOX_HEIGHT, BOX_WIDTH, Box, Layout, lay_out, short_identity
 from lab.report.graph_svg import draw_graph, grades
 from lab.scenario import Variant
 from tests.unit.report import runs
@@ -79,9 +79,10 @@ def test_the_deadlock_is_a_square_with_main_below(variant: Variant) -> None:
     assert boxes["main"].y > boxes["worker-2"].y
 
 
-def test_each_thing_has_a_letter_of_its_own() -> None:
-    diagnosis = runs.diagnosis(runs.THREADS)
-    assert list(tags_of(diagnosis).values()) == ["A", "B", "C"]
+def test_identities_are_cut_to_what_tells_them_apart() -> None:
+    assert short_identity("futex 0x55fd578cfe50 of process 724") == "0x55fd578cfe50"
+    assert short_identity("offset 0x0 of shared mapping, inode 1184") == "inode 1184"
+    assert short_identity("pipe:[7]") == "pipe:[7]"
 
 
 def test_the_drawing_says_in_words_what_it_shows() -> None:

