@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,9 @@ from typing import Any
 import msgspec
 
 from lab import procfs
-from lab.capture.tracker import INSTRUMENT_THREAD, SIGNAL
+from lab.capture.tracker import SIGNAL
 from lab.errors import LabError, UsageError
-from lab.model import CaptureReport, CaptureStatus, HeapUse, ThreadWait
+from lab.model import CaptureReport, CaptureStatus, HeapUse
 
 FOLDER = "heap"
 TRACKER = "lab.capture.tracker:tracker"

@@ -60,6 +60,8 @@ class LockState(Record, frozen=True, kw_only=True):
     locked: bool | None = None
     owner_ident: int | None = None
     count: int | None = None
+    limit: int | None = None
+    """Of a semlock: the highest value it can have; 1 for a lock, more for a semaphore."""
 
 
 class RemoteObject(Record, frozen=True, kw_only=True):
@@ -89,6 +91,8 @@ class ProcessCapture(Record, frozen=True, kw_only=True):
     searched: tuple[str, ...] = ()
     """Keys of the locks for which all of its memory was searched: what ``objects`` does not show
     of them, it does not have."""
+    pipe_ends: dict[str, str] = msgspec.field(default_factory=dict)
+    """The pipes it has open, by the kernel's key: ``r``, ``w`` or ``rw``."""
     forked: bool = False
     """Whether it was forked without exec, and so began with a copy of its parent's memory."""
     tool: str = ""

@@ -4,14 +4,17 @@
 descriptor when all workers hold their memory. ``ENDING`` is ``hang`` (everybody blocks for ever),
 ``finish``, ``exit`` (``os._exit`` in the workers), ``unmeasured`` (no worker is wrapped, and they
 hang), ``vanished`` (the directory is removed first), ``raise`` (the program ends with an
-exception) or ``forks`` (a fork of the main process leaves the block as well).
+exception), ``forks`` (a fork of the main process leaves the block as well), ``stops`` (each worker
+turns tracemalloc off) or ``limited`` (no file may grow any more).
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import sys
+import tracemalloc
 from typing import Any
 
 from lab import Kit, StartMethod, Variant, Workers
@@ -26,6 +29,8 @@ def work(number: int, mebibytes: int, ready: Any, never: Any, ending: str) -> No
     ready.release()
     if ending == "exit":
         os._exit(0)
+    if ending == "stops":
+        tracemalloc.stop()
     if ending in HANGS:
         never.acquire()
     del memory
@@ -52,6 +57,8 @@ def run(kit: Kit, fd: int, mebibytes: int, ending: str) -> None:
         kit.worker(work, number, mebibytes, ready, never, ending, name=f"worker-{number}")
         for number in range(1, WORKERS + 1)
     ]
+    if ending == "limited":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
     for worker in crew:
         worker.start()
     for _ in crew:

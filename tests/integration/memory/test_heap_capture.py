@@ -212,3 +212,31 @@ def test_a_fork_that_leaves_the_block_spoils_nothing(start, collect):
     uses, reports = collect(program)
     assert reports["heap of main"].status is CaptureStatus.OK
     assert uses["main"].peak_bytes >= 10 * MIB
+
+
+def test_a_program_that_stops_tracemalloc_has_no_figures(start, collect):
+    program = start("fork", 1, "stops", tool="tracemalloc")
+    assert program.wait() == (0, "")
+    _, reports = collect(program)
+    assert reports["heap of main"].status is CaptureStatus.OK
+    assert reports["heap of worker-1"].status is CaptureStatus.FAILED
+    assert "the program had stopped tracemalloc" in reports["heap of worker-1"].reason
+
+
+@pytest.mark.parametrize("tool", ["memray", "tracemalloc"])
+def test_warnings_that_are_errors_are_none_because_of_the_tracker(start, collect, tool):
+    program = start("fork", 5, "finish", tool=tool, PYTHONWARNINGS="error")
+    assert program.wait() == (0, "")
+    uses, _ = collect(program)
+    assert within(uses["worker-2"], 10)
+    assert uses["worker-2"].tool.startswith(tool)
+
+
+@pytest.mark.parametrize("tool", ["memray", "tracemalloc"])
+@pytest.mark.parametrize("method", ["threads", "fork"])
+def test_a_disk_that_takes_no_more_does_not_stop_the_program(start, collect, tool, method):
+    program = start(method, 1, "limited", tool=tool)
+    status, _ = program.wait()
+    assert status == 0
+    _, reports = collect(program)
+    assert all(report.reason for report in reports.values() if report.status == "failed")

@@ -39,7 +39,7 @@ def launch(directory, variant, tool):
 
 
 def wait_for_the_hang(target):
-    """Return the first look at the tree in which nothing of the program can run again."""
+    """Wait until it is proved that nothing of the program can run again."""
     watchdog = Watchdog(
         target.tree,
         outside=(os.getpid(), target.shim_pid),
@@ -49,7 +49,7 @@ def wait_for_the_hang(target):
     while time.monotonic() < deadline:
         progress = watchdog.poll()
         if progress.proof:
-            return progress
+            return
         time.sleep(0.005)
     raise AssertionError(f"no hang; the last look: {progress}")
 
@@ -60,10 +60,9 @@ def test_a_measured_deadlock_is_still_seen_and_its_heaps_are_had(tmp_path, varia
     with Supervisor(launch(tmp_path, variant, tool)) as target:
         target.wait_ready(LIMIT_S)
         target.go()
-        progress = wait_for_the_hang(target)
+        wait_for_the_hang(target)
         heap.request(target.tree(), directory=tmp_path, deadline_s=LIMIT_S)
         reaped = target.kill()
-    assert (progress.proof is None) == (tool == "memray")
     assert reaped.survivors == ()
     uses, reports = heap.collect(tmp_path, run_root=tmp_path, deadline_s=LIMIT_S, flamegraphs=False)
     assert {report.status for report in reports} == {CaptureStatus.OK}, reports

@@ -292,3 +292,34 @@ def test_the_reader_limits_its_own_processor_time(tmp_path):
         [sys.executable, "-c", code, script], capture_output=True, timeout=LIMIT_S, check=False
     )
     assert done.returncode < 0
+
+
+def test_of_a_large_crew_only_the_first_are_drawn(trial, reader):
+    directory, put = trial
+    reader(
+        "import sys\nif sys.argv[1] == 'flamegraph': open(sys.argv[4], 'w').close()\nprint('{}')\n"
+    )
+    crew = heap.FLAMEGRAPHS_AT_MOST + 2
+    for pid in range(1, crew + 1):
+        put(pid, label="main" if pid == crew else f"worker-{pid}", bin=b"x")
+    uses, reports = gather(directory, flamegraphs=True)
+    assert [bool(use.flamegraph) for use in uses] == [True] * (crew - 2) + [False] * 2
+    skipped = [report for report in reports if report.status is CaptureStatus.SKIPPED]
+    assert len(skipped) == 2
+    assert all("memray flamegraph --no-web heap/heap-" in report.reason for report in skipped)
+
+
+def test_an_interrupt_does_not_wait_for_what_has_not_begun(trial, monkeypatch):
+    directory, put = trial
+    for pid in range(1, 30):
+        put(pid, bin=b"x")
+    begun = []
+
+    def interrupt(job):
+        begun.append(job)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(heap, "_collect_one", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        gather(directory)
+    assert begun
