@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from lab import procfs
+from lab.capture.ends import pipe_ends
 from lab.capture.labels import label_of
 from lab.capture.memory import Interpreter, find_interpreter
 from lab.capture.remote import Facts, read_facts, sources
@@ -154,6 +155,7 @@ def _assemble(
         globals=facts.globals,
         searched=facts.searched,
         forked=forked,
+        pipe_ends=pipe_ends(subject.pid),
         tool=stacks.tool,
         seconds=stacks.seconds,
         paused_s=stacks.paused_s,

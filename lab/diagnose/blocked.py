@@ -42,7 +42,6 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     ("multiprocessing/queues.py", "JoinableQueue.join", "queue-join"),
     ("multiprocessing/queues.py", "SimpleQueue.get", "queue-get"),
     ("multiprocessing/queues.py", "SimpleQueue.put", "queue-put"),
-    ("multiprocessing/queues.py", "Queue._feed", "feeder"),
     ("multiprocessing/connection.py", "_ConnectionBase.recv", "receive"),
     ("multiprocessing/connection.py", "_ConnectionBase.recv_bytes", "receive"),
     ("multiprocessing/connection.py", "_ConnectionBase.poll", "receive"),
@@ -135,7 +134,7 @@ def _described(scene: Scene, thread: Thread, kind: str, index: int) -> Blocked:
         name=_name(scene, thread, users, index),
         target=scene.local_object(thread, index, "self"),
         address=scene.address(thread, index, "self"),
-        idle=idle or _helper(thread),
+        idle=kind != "send" and (idle or _helper(thread)),
     )
 
 
@@ -164,7 +163,9 @@ def _lock(scene: Scene, thread: Thread) -> Blocked | None:
         return None
     index = thread.users
     use = wanted(scene, thread, index) if index is not None else None
-    return Blocked(thread, LOCK, index, name=use.text if use else "", key=thread.key)
+    idle = index is None and any(_is_idle(thread, i) for i in range(len(thread.frames)))
+    name = use.text if use else scene.part_of(thread.key)
+    return Blocked(thread, LOCK, index, name=name, key=thread.key, idle=idle)
 
 
 def wanted(scene: Scene, thread: Thread, index: int) -> Use | None:

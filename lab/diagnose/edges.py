@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.diagnose.blocked import LOCK, Blocked
-from lab.diagnose.holders import Claims, Holder, holder_of
-from lab.diagnose.scene import Scene, Thread
+from lab.diagnose.holders import Claims, Holder, holder_of, object_key, permits
+from lab.diagnose.scene import HELPERS, Scene, Thread
 from lab.model import Edge, Evidence, RemoteObject, Resource
 
 _KINDS = {
@@ -24,7 +24,6 @@ _KINDS = {
     "receive": "pipe or socket",
     "send": "pipe or socket",
     "subprocess": "subprocess",
-    "feeder": "Queue",
     "idle": "work",
 }
 
@@ -68,6 +67,10 @@ def _holder(scene: Scene, claims: Claims, wait: Blocked) -> Holder:
         return _joined_thread(scene, wait)
     if wait.kind in ("process", "subprocess"):
         return _joined_process(scene, wait)
+    if wait.kind == "semaphore" and wait.address:
+        return permits(claims.on(object_key(wait.thread.stack.pid, wait.address)))
+    if wait.thread.key.startswith("pipe:"):
+        return _other_end(scene, wait)
     return Holder(Evidence.UNKNOWN, "whoever is to provide it is not recorded anywhere")
 
 
@@ -96,6 +99,26 @@ def _joined_process(scene: Scene, wait: Blocked) -> Holder:
     return Holder(Evidence.UNKNOWN, "the process that it waits for was not seen")
 
 
+def _other_end(scene: Scene, wait: Blocked) -> Holder:
+    """Return the main thread of the one other process that has the other end of the pipe."""
+    sends = bool(wait.thread.wait and "write" in wait.thread.wait.syscall)
+    key, wanted = wait.thread.key, "r" if sends else "w"
+    others = [
+        pid
+        for pid, capture in scene.processes.items()
+        if wanted in capture.pipe_ends.get(key, "")
+        and pid != wait.thread.stack.pid
+        and capture.process.label not in HELPERS
+    ]
+    does = "read from" if sends else "write to"
+    if len(others) == 1 and (thread := _main_thread(scene, others[0])):
+        if wait.kind == "queue-get":  # it need not be a process that has it open by now
+            return Holder(Evidence.UNKNOWN, f"only {thread.label} could put something in it")
+        because = f"of the other processes, only {thread.label} could {does} the pipe"
+        return Holder(Evidence.SOURCE, because, thread)
+    return Holder(Evidence.UNKNOWN, f"{len(others)} other processes could {does} the pipe")
+
+
 def _number(objects: dict[int, RemoteObject], thing: RemoteObject | None, name: str) -> int:
     value = objects.get(thing.attributes.get(name, 0)) if thing else None
     return int(value.text) if value and value.type == "int" and value.text else 0
@@ -116,7 +139,7 @@ def _resource(scene: Scene, wait: Blocked) -> Resource:
         )
     kind = _KINDS[wait.kind]
     if wait.target and wait.kind not in ("thread", "process"):
-        kind = wait.target.type
+        kind = _public(wait.target.type)
     where = f"{wait.address:#x}" if wait.address else wait.thread.key
     pid = wait.thread.stack.pid
     return Resource(
@@ -125,6 +148,13 @@ def _resource(scene: Scene, wait: Blocked) -> Resource:
         name=wait.name,
         identity=f"{where} in process {pid}" if where else "",
     )
+
+
+def _public(name: str) -> str:
+    """Return the name by which a program imports a class of the standard library."""
+    for inner in (".synchronize.", ".queues.", "._base.", ".connection.", ".pool."):
+        name = name.replace(inner, ".")
+    return name
 
 
 def _identity(key: str) -> str:

@@ -55,16 +55,18 @@ class Claims:
                 self._by_key.setdefault(claim.key, []).append(claim)
 
     def on(self, key: str) -> list[Claim]:
-        """Return the claims on one lock, one for each thread, the outermost frame's."""
-        latest = {claim.thread.id: claim for claim in self._by_key.get(key, [])}
-        return list(latest.values())
+        """Return the claims on one lock, one for each thread: the one since when it is held."""
+        first: dict[str, Claim] = {}
+        for claim in self._by_key.get(key, []):
+            first.setdefault(claim.thread.id, claim)
+        return list(first.values())
 
     def _of(self, thread: Thread) -> list[Claim]:
         if thread.moved:
             self.obscure.add(thread.stack.pid)
         return [
             claim
-            for index in range(len(thread.frames))
+            for index in reversed(range(len(thread.frames)))
             for claim in self._in_frame(thread, index)
             if not self._given_up(thread, claim) and self._lasting(thread, index, claim)
         ]
@@ -103,6 +105,10 @@ class Claims:
             lock = lock_in(thread.process, thing)
             if thing is None:
                 self.obscure.add(thread.stack.pid)
+            elif "threading.Semaphore" in (thing.type, *thing.bases):
+                at = self._scene.line(thread, index, use.line)
+                key = object_key(thread.stack.pid, thing.address)
+                found.append(Claim(thread, key, use.text, at, use.certain))
             elif lock and lock.lock:
                 at = self._scene.line(thread, index, use.line)
                 found.append(Claim(thread, lock.lock.key, use.text, at, use.certain))
@@ -143,9 +149,27 @@ def holder_of(scene: Scene, claims: Claims, waiter: Thread, key: str) -> Holder:
     kind = states[0][1].kind if states else ""
     if kind == "rlock":
         return _owner_of_rlock(scene, on, states[0])
+    if kind == "semlock" and states[0][1].limit != 1:
+        return permits(on)
     if kind == "semlock":
         return _owner_of_semlock(scene, on, key, states)
     return _by_source(claims, on, waiter, key)
+
+
+def permits(on: list[Claim]) -> Holder:
+    """Return who has the permits of a semaphore, as far as the source shows it."""
+    if len(on) == 1:
+        because = f"{on[0].thread.label} is inside `{on[0].name}` of the same semaphore"
+        return Holder(Evidence.SOURCE, because, on[0].thread, on[0].at, name=on[0].name)
+    if on:
+        names = ", ".join(claim.thread.label for claim in on)
+        return Holder(Evidence.UNKNOWN, f"its permits are with {names}: any one would do")
+    return Holder(Evidence.UNKNOWN, "nobody in sight has taken a permit: anybody may give one")
+
+
+def object_key(pid: int, address: int) -> str:
+    """Return the key of an object that blocks in several locks, such as a ``Semaphore``."""
+    return f"object:{pid}:{address:x}"
 
 
 def _owner_of_rlock(

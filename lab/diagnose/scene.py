@@ -19,6 +19,7 @@ from lab.model import (
     ThreadWait,
 )
 
+_PARTS = ("queue.", "multiprocessing.queues.", "multiprocessing.pool.", "concurrent.futures.")
 HELPERS = ("resource tracker", "forkserver")
 
 
@@ -148,6 +149,16 @@ class Scene:
             if thing.type in plain:
                 return plain[thing.type]
         return "multiprocessing.Lock" if key.startswith("futex:shm:") else "lock"
+
+    def part_of(self, key: str) -> str:
+        """Return the name of a lock inside an object of the standard library: ``Queue._rlock``."""
+        for capture, thing in self.locks.get(key, ()):
+            around = self.wrappers.get((capture.process.pid, thing.address), thing)
+            for owner in capture.objects.values():
+                for name, address in owner.attributes.items():
+                    if address == around.address and owner.type.startswith(_PARTS):
+                        return f"{owner.type.rpartition('.')[2]}.{name}"
+        return ""
 
     def local_object(self, thread: Thread, index: int, name: str) -> RemoteObject | None:
         """Return the object in local variable ``name`` of a frame."""

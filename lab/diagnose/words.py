@@ -26,7 +26,6 @@ _VERBS = {
     "receive": "waits to receive from",
     "send": "waits to send into",
     "idle": "waits for",
-    "feeder": "waits to feed",
 }
 
 
@@ -73,7 +72,8 @@ def _tail(link: Link) -> str:
     if link.holder.nobody:
         return ", " + _NOBODY[link.holder.nobody].format(because=link.holder.because)
     if link.wait.kind != LOCK:
-        return ""
+        piped = link.holder.thread and link.wait.kind in ("send", "receive")
+        return f": {link.holder.because}" if piped else ""
     if link.holder.thread and link.holder.thread.id == link.waiter.id:
         who = "it holds itself"
     elif link.holder.thread:
@@ -96,11 +96,22 @@ def headline(finding: Finding, links: Sequence[Link]) -> str:
         others = len(chosen) - 1
         more = f" {_others(chosen[1:])}" if others else ""
         return first + more
-    if chosen and finding.cause is not Cause.NONE:
-        return sentence(chosen[0], links)
     if finding.cause is Cause.NONE:
+        return _nothing_stuck(links)
+    if not chosen:
+        return "Everything waits, and what would end the waiting is not known."
+    if finding.cause is Cause.UNSATISFIED_WAIT:
+        first = sentence(chosen[0], links).removesuffix(".")
+        return f"{first}, and nobody is left to end that: everything else waits, too."
+    return sentence(chosen[0], links)
+
+
+def _nothing_stuck(links: Sequence[Link]) -> str:
+    """Say that nothing is stuck for good, and who makes others wait meanwhile."""
+    slow = next((one for one in links if one.wait.kind == LOCK and one.holder.thread), None)
+    if slow is None:
         return "No thread waits for something that cannot come any more."
-    return "Everything waits, and what would end the waiting is not known."
+    return f"Nothing is stuck for good: {sentence(slow)}"
 
 
 def _others(links: Iterable[Link]) -> str:

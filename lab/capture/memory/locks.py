@@ -18,6 +18,7 @@ _RLOCK_OWNER = 24
 _RLOCK_COUNT = 32
 _SEM_LAST_OWNER = 24
 _SEM_COUNT = 32
+_SEM_LIMIT = 36
 _MOST_RECURSION = 1 << 20
 
 
@@ -72,6 +73,7 @@ def _semlock(objects: Objects, address: int) -> LockState:
         locked=value == 0,
         owner_ident=memory.word(address + _SEM_LAST_OWNER) if count > 0 else None,
         count=count,
+        limit=memory.signed(address + _SEM_LIMIT, 4),
     )
 
 

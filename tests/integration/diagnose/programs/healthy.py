@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
+import os
 import queue
 import random
 import subprocess
@@ -201,7 +202,7 @@ def child_command() -> None:
 def logging_threads() -> None:
     log = logging.getLogger("busy")
     log.addHandler(logging.NullHandler())
-    log.addHandler(logging.StreamHandler(sys.stdout))
+    log.addHandler(logging.FileHandler(os.devnull))
     log.propagate = False
     crew(*((forever, lambda: log.warning("again")) for _ in range(3)))
     ready()

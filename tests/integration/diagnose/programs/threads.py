@@ -195,7 +195,7 @@ def exit_stack() -> None:
 
 @contextlib.contextmanager
 def locked(lock):
-    with lock:
+    with lock:  #: managed-wants
         yield
 
 
