@@ -97,6 +97,7 @@ class Engine:
         main = Task(0, "main", Worker(None), None)
         main.started = True
         self.tasks, self.runnable, self.turns = [main], [main], []
+        main.peers = self.tasks
         self.aborting = self.finishing = self.cut_off = False
         self.stuck = self.interrupt = self.failure = None
         self._timers.clear()
@@ -156,10 +157,6 @@ class Engine:
         self.by_ident.pop(main.ident, None)
 
     # -- what instrumentation and primitives call
-
-    def me(self) -> Task | None:
-        """Return the calling thread's task, None when the scheduler does not control it."""
-        return self.by_ident.get(_real.get_ident())
 
     def point(self, site: Site) -> None:
         """Pass a switch point: the strategy may let another thread run first."""
@@ -253,6 +250,7 @@ class Engine:
         task = Task(len(self.tasks), name, worker, fresh_context(entry))
         task.daemon, task.thread, task.parent = daemon, thread, me.index
         worker.task = task
+        task.peers = self.tasks
         self.tasks.append(task)
         self.by_ident[worker.ident] = task
         self.strategy.spawned(self, me, task)

@@ -101,6 +101,8 @@ class Lock:
             self._renew(engine)
         if not blocking or timeout >= 0:
             self.polled = True
+        if engine.observer is not None:
+            me.wanted = self if blocking and timeout < 0 else None
         pass_point(engine, self.site)
         if self.owner is None:
             self._take(engine, me)
@@ -126,6 +128,8 @@ class Lock:
             if engine.aborting:
                 return
             raise RuntimeError("release unlocked lock")
+        if self.owner is not me:
+            self.site.signal = True
         if self.polled:
             pass_point(engine, self.site)
         self._give_back(engine)
@@ -198,10 +202,14 @@ class Lock:
         if self.owner is not None:
             raise Unwind
         self.owner = me
+        if engine.observer is not None:
+            me.held.add(self)
         for task in self.waiters:
             engine.unready(task)
 
     def _give_back(self, engine: Engine) -> None:
+        if engine.observer is not None and isinstance(self.owner, Task):
+            self.owner.held.discard(self)
         self.owner = None
         for task in self.waiters:
             engine.ready(task)

@@ -1,9 +1,11 @@
-"""Which places matter: what an observed execution touched, from which threads.
+"""Which places matter: what an observed execution touched, from which threads, under which locks.
 
-Two threads that touch the same object, one of them changing it, make the places race; switching
-anywhere else changes nothing that could be seen. What cannot be read (see :mod:`.operand`) counts
-as touching anything. The result narrows the switch points and gives SURW its counts; a place that
-no profile has seen keeps its chance.
+Two threads that touch the same object, one of them changing it, make the places race, unless every
+access holds a common lock (the lockset discipline of Savage et al., "Eraser: a dynamic data race
+detector for multithreaded programs", ACM TOCS 1997): then the order is decided where the lock is
+taken, and stopping a thread inside changes nothing. What cannot be read (see :mod:`.operand`) counts
+as touching anything. The result narrows the switch points and tells the strategies what to aim at; a
+place that no profile has seen keeps its chance.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import sys
 from collections import Counter, defaultdict
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from lab.hunt import operand
 from lab.hunt.sites import LOCK, TEST, Site
@@ -23,34 +25,74 @@ _VALUES: Final = frozenset(
 _ANY: Final = ("any",)
 
 Address = tuple[Any, ...]
+Group = tuple[Site, ...]
+
+
+class Suspect(NamedTuple):
+    """Stop thread ``first`` at its ``times``-th passing of ``site`` and let ``second`` run."""
+
+    first: int
+    site: Site
+    times: int
+    second: int
+
+
+class _Accesses:
+    """All that was seen of one address."""
+
+    __slots__ = ("locks", "places", "users", "writers")
+
+    def __init__(self) -> None:
+        self.places: set[Site] = set()
+        self.users: set[int] = set()
+        self.writers: set[int] = set()
+        self.locks: set[Any] | None = None
+
+    def add(self, index: int, place: Site, held: set[Any], *, writes: bool) -> None:
+        self.places.add(place)
+        self.users.add(index)
+        if writes:
+            self.writers.add(index)
+        self.locks = set(held) if self.locks is None else self.locks & held
+
+    @property
+    def shared(self) -> bool:
+        return len(self.users) > 1 and bool(self.writers)
 
 
 class Profile:
-    """What was learnt from the executions observed so far."""
+    """What was learnt from the executions observed so far.
+
+    ``groups`` are sets of places that touch one variable without a common lock, ``guarded`` those
+    with one; ``counts`` says how often each thread of the last observed execution passed a place.
+    """
 
     def __init__(self) -> None:
-        self.groups: list[tuple[Site, ...]] = []
-        self.racing: set[Site] = set()
+        self.groups: list[Group] = []
+        self.guarded: list[Group] = []
+        self.suspects: list[Suspect] = []
         self.counts: Counter[tuple[int, Site]] = Counter()
         self.children: dict[int, list[int]] = defaultdict(list)
+        self.roles: dict[int, list[int]] = {}
         self.threads = 1
-        self._touched: dict[Address, dict[Site, set[int]]] = {}
-        self._writers: dict[Address, set[int]] = {}
+        self._accesses: dict[Address, _Accesses] = {}
+        self._order: dict[tuple[Site, Site], set[tuple[int, int]]] = {}
         self._last_point: dict[int, Site] = {}
-        self._seen_groups: set[frozenset[Site]] = set()
+        self._known: set[frozenset[Site]] = set()
+        self._suspected: set[tuple[Site, Site, int, int]] = set()
 
     # -- observing one execution
 
     def begin(self) -> None:
         """Forget the addresses of the last execution: they name other objects now."""
-        self._touched = defaultdict(lambda: defaultdict(set))
-        self._writers = defaultdict(set)
+        self._accesses = defaultdict(_Accesses)
+        self._order = defaultdict(set)
         self._last_point = {}
         self.counts.clear()
         self.children.clear()
 
     def observe(self, task: Task, site: Site) -> None:
-        """Note that ``task`` is about to pass ``site``.
+        """Note that ``task`` passes ``site``.
 
         An access that is no switch point itself belongs to the last one its thread passed: to
         stop the thread there is the latest way to let others come first.
@@ -61,49 +103,90 @@ class Profile:
             site.seen = True
             self.counts[index, site] += 1
         place = self._last_point.get(index)
-        if not site.access or place is None:
+        if not site.access or place is None or _alone(task):
             return
+        if site.kind == LOCK and task.wanted is not None and task.wanted not in task.held:
+            for lock in task.held:
+                self._order[lock.site, site].add((index, self.counts[index, place]))
         for address in _addresses(site):
-            self._touched[address][place].add(index)
-            if site.writes:
-                self._writers[address].add(index)
+            self._accesses[address].add(index, place, task.held, writes=site.writes)
 
     def finish(self, tasks: list[Task]) -> None:
         """Work out from the execution just observed which places race, and over what."""
         self.threads = max(self.threads, len(tasks))
         for task in tasks[1:]:
             self.children[task.parent].append(task.index)
-        wild = self._touched.pop(_ANY, {})
-        for address, places in self._touched.items():
-            users = set().union(*places.values())
-            writers = self._writers[address]
-            if len(users) > 1 and writers:
-                self._add_group(frozenset(places))
-        if len(tasks) > 1:
-            for place in wild:
-                self._add_group(frozenset((place,)))
+        wild = self._accesses.pop(_ANY, None)
+        for seen in self._accesses.values():
+            if seen.shared:
+                self._add_group(frozenset(seen.places), guarded=bool(seen.locks))
+        for place in wild.places if wild is not None and len(tasks) > 1 else ():
+            self._add_group(frozenset((place,)), guarded=False)
+        self._find_roles(tasks)
+        self._suspect_inversions()
 
-    def _add_group(self, places: frozenset[Site]) -> None:
-        if not places or places in self._seen_groups:
+    def _add_group(self, places: frozenset[Site], *, guarded: bool) -> None:
+        if guarded:
+            if places not in self._known:
+                self._known.add(places)
+                self.guarded.append(_ordered(places))
             return
-        self._seen_groups.add(places)
         for place in places:
             place.racing = True
-        self.racing |= places
-        self.groups.append(tuple(sorted(places, key=lambda place: place.anchor)))
+        if _ordered(places) not in self.groups:
+            self.groups.append(_ordered(places))
+
+    def _find_roles(self, tasks: list[Task]) -> None:
+        """Put threads that passed the same places equally often together: they are alike."""
+        marks: dict[frozenset[tuple[Site, int]], list[int]] = defaultdict(list)
+        passed: dict[int, set[tuple[Site, int]]] = defaultdict(set)
+        for (index, site), times in self.counts.items():
+            passed[index].add((site, times))
+        for task in tasks:
+            marks[frozenset(passed[task.index])].append(task.index)
+        self.roles = {index: alike for alike in marks.values() for index in alike}
+
+    def _suspect_inversions(self) -> None:
+        """Suspect every two locks that two threads take in opposite orders.
+
+        Joshi, Park, Sen and Naik, "A randomized dynamic program analysis technique for detecting
+        real deadlocks", PLDI 2009: the first thread is stopped before its second lock.
+        """
+        for (outer, inner), takers in list(self._order.items()):
+            if outer.signal or inner.signal:
+                continue
+            for other, _ in self._order.get((inner, outer), ()):
+                for index, times in takers:
+                    self._suspect(outer, Suspect(index, inner, times, other))
+
+    def _suspect(self, outer: Site, suspect: Suspect) -> None:
+        first, second = self.roles[suspect.first], self.roles[suspect.second]
+        key = (outer, suspect.site, first[0], second[0])
+        if suspect.first != suspect.second and key not in self._suspected:
+            self._suspected.add(key)
+            self.suspects.append(suspect)
 
     # -- what SURW asks
 
-    def weights(self, hot: tuple[Site, ...]) -> list[int]:
+    def weights(self, hot: Group) -> list[int]:
         """Return for each thread how many interesting steps it and its children have to make."""
         whole = [0] * self.threads
         whole[0] = self.share(0, hot)
         return whole
 
-    def share(self, index: int, hot: tuple[Site, ...]) -> int:
+    def share(self, index: int, hot: Group) -> int:
         """Return the interesting steps of thread ``index`` and of all that it starts."""
         own = sum(self.counts.get((index, site), 0) for site in hot)
         return own + sum(self.share(child, hot) for child in self.children.get(index, ()))
+
+
+def _alone(task: Task) -> bool:
+    """Whether no other thread lives: before the first start and after the last join."""
+    return all(other is task or other.done for other in task.peers)
+
+
+def _ordered(places: frozenset[Site]) -> Group:
+    return tuple(sorted(places, key=lambda place: (place.anchor, place.offset)))
 
 
 def _addresses(site: Site) -> tuple[Address, ...]:

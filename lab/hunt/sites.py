@@ -59,7 +59,7 @@ class Site:
 
     __slots__ = (
         "_anchor", "access", "code", "cold", "hot", "kind", "label", "line", "name", "offset",
-        "point", "racing", "seen", "span", "variable",
+        "point", "racing", "seen", "signal", "span", "variable",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +87,7 @@ class Site:
         self.hot = False
         self.racing = False
         self.seen = False
+        self.signal = False  # a lock that one thread takes and another gives back
         self.point = True  # the scheduler may switch here
         self.access = kind not in (JUMP, RESUME, THREAD)  # something is touched here
 

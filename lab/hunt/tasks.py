@@ -34,9 +34,9 @@ class Task:
     """
 
     __slots__ = (
-        "aborts", "daemon", "deadline", "done", "entry", "ident", "index", "lost", "name",
-        "parent", "priority", "since", "site", "started", "steps", "thread", "timed_out",
-        "waiting", "worker",
+        "aborts", "daemon", "deadline", "done", "entry", "held", "ident", "index", "lost", "name",
+        "parent", "peers", "priority", "since", "site", "started", "steps", "thread", "timed_out",
+        "waiting", "wanted", "worker",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +49,7 @@ class Task:
         self.ident = worker.ident
         self.thread: Any = None
         self.parent = -1
+        self.peers: list[Task] = []  # all threads of the execution, itself included
         self.daemon = False
         self.waiting: Any = None
         self.deadline = INFINITY
@@ -61,6 +62,9 @@ class Task:
         self.priority = 0.0
         self.site: Site | None = None
         self.aborts = 0
+        # Kept while the execution is observed: the locks it has, and the one it is about to take.
+        self.held: set[Any] = set()
+        self.wanted: Any = None
 
     def __repr__(self) -> str:
         return f"<Task {self.index} {self.name}>"

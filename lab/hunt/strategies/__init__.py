@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from lab.errors import UsageError, suggest
 from lab.hunt.strategies.base import Strategy
+from lab.hunt.strategies.directed import Directed
 from lab.hunt.strategies.pct import PCT
 from lab.hunt.strategies.portfolio import Portfolio
 from lab.hunt.strategies.pos import POS
@@ -16,7 +17,7 @@ from lab.hunt.strategies.surw import SURW
 if TYPE_CHECKING:
     from lab.hunt.profile import Profile
 
-NAMES: Final = ("portfolio", "random", "pct", "pos", "surw", "exhaustive")
+NAMES: Final = ("portfolio", "random", "pct", "pos", "surw", "directed", "exhaustive")
 
 
 def dealer(name: str, seed: int, profile: Profile) -> Callable[[int], Strategy]:
@@ -35,6 +36,8 @@ def dealer(name: str, seed: int, profile: Profile) -> Callable[[int], Strategy]:
         made = POS(seed)
     elif name == "surw":
         made = SURW(seed, profile)
+    elif name == "directed":
+        made = Directed(seed, profile)
     else:
         raise UsageError(f"there is no strategy {name!r}", wanted=suggest(name, NAMES))
     return lambda _number: made

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lab.hunt.strategies.directed import Directed
 from lab.hunt.strategies.pct import PCT
 from lab.hunt.strategies.pos import POS
 from lab.hunt.strategies.random_walk import RandomWalk
@@ -19,14 +20,19 @@ if TYPE_CHECKING:
     from lab.hunt.strategies.base import Strategy
 
 # Which strategy runs the nth execution of a round.
-RHYTHM: Final = ("surw", "pct2", "surw", "pos", "surw", "pct3", "surw", "random")
+RHYTHM: Final = (
+    "surw", "pos", "surw", "directed", "surw", "surw", "directed", "surw", "pos", "surw",
+    "directed", "surw", "surw", "pct2", "surw", "directed", "surw", "random", "surw", "pct3",
+)  # fmt: skip
 
 
 class Portfolio:
     """Deals executions out to strategies, by :data:`RHYTHM`."""
 
     def __init__(self, seed: int, profile: Profile) -> None:
+        self._profile = profile
         self._all: dict[str, Strategy] = {
+            "directed": Directed(seed + 5, profile),
             "surw": SURW(seed, profile),
             "pct2": PCT(seed + 1, depth=2),
             "pct3": PCT(seed + 2, depth=3),
@@ -35,5 +41,10 @@ class Portfolio:
         }
 
     def at(self, number: int) -> Strategy:
-        """Return the strategy of execution ``number``, counted from 0."""
+        """Return the strategy of execution ``number``, counted from 0.
+
+        Lock orders that could deadlock are tried before anything else.
+        """
+        if self._profile.suspects:
+            return self._all["directed"]
         return self._all[RHYTHM[number % len(RHYTHM)]]

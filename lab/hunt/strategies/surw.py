@@ -15,9 +15,12 @@ from lab.hunt.strategies.base import NEVER, Strategy
 
 if TYPE_CHECKING:
     from lab.hunt.engine import Engine
-    from lab.hunt.profile import Profile
+    from lab.hunt.profile import Group, Profile
     from lab.hunt.sites import Site
     from lab.hunt.tasks import Task
+
+_GUARDED = 0.05  # chance of a variable that was only ever seen under a lock
+_ALL = 0.2  # chance of all unguarded variables together
 
 
 class SURW(Strategy):
@@ -28,7 +31,7 @@ class SURW(Strategy):
     def __init__(self, seed: int, profile: Profile) -> None:
         super().__init__(seed)
         self._profile = profile
-        self._hot: tuple[Site, ...] = ()
+        self._hot: Group = ()
         self._left: list[int] = []
         self._held: set[int] = set()
         self._intended = 0
@@ -36,14 +39,22 @@ class SURW(Strategy):
     def begin(self, engine: Engine) -> None:
         """Draw the interesting variable and the first intended thread."""
         profile = self._profile
-        groups = profile.groups
-        self._hot = groups[int(self.random.random() * len(groups))] if groups else ()
+        self._hot = self._interesting(profile)
         for site in self._hot:
             site.hot = True
         self._left = profile.weights(self._hot)
         self._held.clear()
         self._intended = 0
         engine.ask_at = NEVER
+
+    def _interesting(self, profile: Profile) -> Group:
+        """Draw one shared variable; now and then all of them, or one that a lock guards."""
+        groups, draw = profile.groups, self.random.random()
+        if profile.guarded and (not groups or draw < _GUARDED):
+            groups = profile.guarded
+        elif len(groups) > 1 and draw > 1 - _ALL:
+            return tuple({site: None for group in groups for site in group})
+        return groups[int(self.random.random() * len(groups))] if groups else ()
 
     def end(self, engine: Engine, *, failed: bool) -> None:  # noqa: ARG002
         """Forget the interesting places of this execution."""
@@ -67,6 +78,8 @@ class SURW(Strategy):
         engine.ask_at = NEVER
         if me is None or site is None or not site.hot:
             return self._any(engine)
+        if len(engine.tasks) == 1:
+            return me
         if me.index != self._intended and len(engine.runnable) > 1:
             self._held.add(me.index)
             return self._any(engine)
