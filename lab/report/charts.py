@@ -15,8 +15,9 @@ from xml.etree import ElementTree
 import pygal
 from markupsafe import Markup
 
-from lab.model import Footprint, FootprintSample
+from lab.model import Footprint
 from lab.report.columns import Column
+from lab.report.memory import tree_pss
 from lab.report.words import MINUS, duration, mebibytes
 
 _PYGAL: Any = pygal  # it is not typed
@@ -71,15 +72,6 @@ def over_time_chart(columns: Sequence[Column], name: str) -> Markup | None:
     return _clean(chart, name, said)
 
 
-def tree_pss(samples: Sequence[FootprintSample]) -> list[tuple[float, float]]:
-    """Return (second, MiB) of all processes together, for each sweep over the tree."""
-    return [
-        (sweep[0].at_s, mebibytes(sum(sample.pss_bytes or 0 for sample in sweep)))
-        for sweep in sweeps(samples)
-        if all(sample.pss_bytes is not None for sample in sweep)
-    ]
-
-
 def _from_zero(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Count the time from the first point, which is taken just before the program begins."""
     return [(at - points[0][0], value) for at, value in points]
@@ -88,16 +80,6 @@ def _from_zero(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 def _mib(value: float) -> str:
     """Return MiB with as many digits as a small figure needs."""
     return f"{value:.{1 if abs(value) >= 0.95 or not value else 2}f}".replace("-", MINUS)
-
-
-def sweeps(samples: Sequence[FootprintSample]) -> list[list[FootprintSample]]:
-    """Return the samples sweep by sweep: a new one begins when a process comes up again."""
-    found: list[list[FootprintSample]] = []
-    for sample in sorted(samples, key=lambda each: each.at_s):
-        if not found or sample.pid in {each.pid for each in found[-1]}:
-            found.append([])
-        found[-1].append(sample)
-    return found
 
 
 def _options(height: int) -> dict[str, object]:
@@ -109,6 +91,7 @@ def _options(height: int) -> dict[str, object]:
         "disable_xml_declaration": True,
         "legend_at_bottom": True,
         "legend_box_size": 14,
+        "truncate_legend": -1,
         "margin": 8,
         "min_scale": 3,
         "max_scale": 6,

@@ -22,6 +22,7 @@ from lab.model import (
     Trial,
     VerdictKind,
 )
+from lab.report.memory import measured
 from lab.scenario import OutcomeKind, Variant
 from lab.store import load_snapshot
 
@@ -77,7 +78,8 @@ class Column:
     def footprint(self) -> Footprint | None:
         """The memory of the shown trial, or of the first trial that has any."""
         ordered = [self.shown, *self.trials, *self.heap_trials]
-        return next((t.footprint for t in ordered if t is not None and t.footprint), None)
+        found = (t.footprint for t in ordered if t is not None and t.footprint)
+        return next(map(measured, found), None)
 
     @property
     def heap(self) -> tuple[HeapUse, ...]:
@@ -87,7 +89,7 @@ class Column:
 
     def footprints(self) -> list[Footprint]:
         """The footprints of all its trials."""
-        return [trial.footprint for trial in self.trials if trial.footprint]
+        return [measured(trial.footprint) for trial in self.trials if trial.footprint]
 
 
 def columns_of(record: RunRecord) -> tuple[Column, ...]:

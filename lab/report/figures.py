@@ -17,6 +17,7 @@ from lab.report.words import (
     UNMEASURED,
     counted,
     duration,
+    exit_status,
     experiment_words,
     size,
     spread,
@@ -44,7 +45,9 @@ def figures(columns: Sequence[Column]) -> list[Figure]:
 def outcome_words(column: Column) -> str:
     """Return the outcome, counted when there are repeats."""
     if len(column.trials) == 1:
-        return OUTCOMES[column.trials[0].outcome.kind]
+        outcome = column.trials[0].outcome
+        code = f" ({exit_status(outcome.exit_code)})" if outcome.exit_code is not None else ""
+        return f"{OUTCOMES[outcome.kind]}{code}"
     total = len(column.trials)
     parts = (f"{OUTCOMES[kind]}: {count} of {total}" for kind, count in column.outcomes)
     return "; ".join(parts) or UNMEASURED
@@ -54,7 +57,7 @@ def cause_words(column: Column) -> str:
     """Return the named root cause, or each that was named with how often."""
     causes = [CAUSES[trial.diagnosis.cause] for trial in column.trials if trial.diagnosis]
     if len(set(causes)) < 2:
-        return "".join(set(causes)) or "no diagnosis"
+        return "".join(set(causes)) or UNMEASURED
     return "; ".join(f"{cause}: {causes.count(cause)}" for cause in sorted(set(causes)))
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from lab.model import Diagnosis, Edge, Evidence
 from lab.report import order
-from lab.report.words import EVIDENCE, NO_HOLDERS, place
+from lab.report.words import EVIDENCE, NO_HOLDERS, depends, place
 
 BOX_WIDTH, BOX_HEIGHT = 132.0, 62.0
 GAP_X, GAP_Y = 118.0, 64.0
@@ -129,20 +129,21 @@ def lay_out(diagnosis: Diagnosis) -> Layout:
 def _links(diagnosis: Diagnosis) -> Iterator[_Link]:
     """Yield every arrow once: several may wait for a thing, and it is still held once."""
     seen: set[tuple[str, str]] = set()
+    kinds = {resource.id: resource.kind for resource in diagnosis.resources}
     for edge in order.edges(diagnosis):
-        for link in _links_of(edge):
+        for link in _links_of(edge, kinds.get(edge.resource, "")):
             if (link.source, link.target) not in seen:
                 seen.add((link.source, link.target))
                 yield link
 
 
-def _links_of(edge: Edge) -> Iterator[_Link]:
+def _links_of(edge: Edge, kind: str) -> Iterator[_Link]:
     waiter, resource = f"actor:{edge.waiter}", f"resource:{edge.resource}"
     label = ("waits at", place(edge.at)) if edge.at.file else ("waits",)
     yield _Link("waits", waiter, resource, label, edge.evidence)
     if edge.holder is not None:
         known = edge.held_at is not None and edge.held_at.file
-        since = ("held since", place(edge.held_at)) if known else ("up to",)
+        since = ("held since", place(edge.held_at)) if known else (depends(edge, kind),)
         grade = f"({EVIDENCE[edge.evidence][0]})"
         yield _Link("held", resource, f"actor:{edge.holder}", (*since, grade), edge.evidence)
 

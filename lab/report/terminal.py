@@ -5,7 +5,7 @@ Nothing that comes from a run is read as markup: file names and messages may hol
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich import box
@@ -33,10 +33,18 @@ from lab.report.words import (
     UNMEASURED,
     VERDICTS,
     counted,
+    depends,
     duration,
     place,
+    proof_words,
+    sentence,
     visible,
 )
+
+MOST_WAITS = 12
+
+type _Line = tuple[int, Text]
+"""(indent, text)."""
 
 _STYLES = {
     VerdictKind.AS_EXPECTED: "bold green",
@@ -55,9 +63,9 @@ def print_summary(record: RunRecord, console: Console, report: Path | None) -> N
     columns = columns_of(record)
     console.print(_heading(record))
     console.print(_side_by_side(columns))
-    for column in columns:
-        console.print(Text.assemble("\n", (column.label, "bold")))
-        for indent, line in _waits(column):
+    for label, lines in _grouped(columns):
+        console.print(Text(f"\n{label}", style="bold"))
+        for indent, line in lines:
             for part in line.wrap(console, console.width - indent):
                 part.rstrip()
                 console.print(Text.assemble(" " * indent, part))
@@ -144,23 +152,44 @@ def _captures(column: Column) -> tuple[CaptureReport, ...]:
     return column.shown.captures if column.shown else ()
 
 
-def _waits(column: Column) -> Iterator[tuple[int, Text]]:
-    """Yield (indent, line): the waits of the shown trial, those of the cycle first."""
+def _grouped(columns: Sequence[Column]) -> Iterator[tuple[str, list[_Line]]]:
+    """Yield the lines under the names of all the variants that have the same to say."""
+    groups: dict[str, tuple[list[str], list[_Line]]] = {}
+    for column in columns:
+        lines = list(_waits(column))
+        key = "\n".join(line.plain for _, line in lines)
+        groups.setdefault(key, ([], lines))[0].append(column.label)
+    for labels, lines in groups.values():
+        yield ", ".join(labels), lines
+
+
+def _waits(column: Column) -> Iterator[_Line]:
+    """Yield the waits of the shown trial, those of the cycle first, and captures that failed."""
     trial = column.shown
     if trial is None:
         yield 2, Text("no trial of it was finished", style="dim")
         return
     diagnosis = trial.diagnosis
     if diagnosis is None:
-        yield 2, Text(f"no diagnosis; {visible(trial.outcome.reason) or 'it did not hang'}")
+        yield 2, Text(visible(sentence(proof_words(trial.outcome))))
     else:
-        yield 2, Text(visible(diagnosis.headline))
-        for edge in edges(diagnosis):
-            yield 4, _wanted(edge, diagnosis)
-            yield 6, _held(edge, diagnosis)
+        yield from _told(diagnosis)
     for capture in _captures(column):
         if capture.status is not CaptureStatus.OK:
-            yield 4, _failed(capture)
+            yield 2, _failed(capture)
+
+
+def _told(diagnosis: Diagnosis) -> Iterator[_Line]:
+    waits = edges(diagnosis)
+    if not waits:
+        yield 2, Text(visible(diagnosis.headline))
+    for edge in waits[:MOST_WAITS]:
+        yield 2, _wanted(edge, diagnosis)
+        yield 4, _held(edge, diagnosis)
+    if len(waits) > MOST_WAITS:
+        yield 2, Text(f"and {len(waits) - MOST_WAITS} more waits, all of them in the report")
+    for unknown in diagnosis.unknowns[:MOST_WAITS]:
+        yield 2, Text(f"not known: {visible(unknown)}", style="yellow")
 
 
 def _wanted(edge: Edge, diagnosis: Diagnosis) -> Text:
@@ -176,7 +205,9 @@ def _held(edge: Edge, diagnosis: Diagnosis) -> Text:
         reason = NO_HOLDERS[edge.no_holder] if edge.no_holder else ""
         text = Text(f"no live holder: {reason}" if reason else "holder unknown")
     else:
-        text = Text(f"held by {_label(edge.holder, diagnosis)}")
+        kinds = {each.id: each.kind for each in diagnosis.resources}
+        verb = depends(edge, kinds.get(edge.resource, ""))
+        text = Text(f"{verb} {_label(edge.holder, diagnosis)}")
     if edge.held_at is not None:
         text.append(" since ")
         text.append(visible(place(edge.held_at)), style="cyan")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as _moved
+from typing import Any
 
 from lab.model import CaptureStatus, Diagnosis, Event, FootprintSample, ThreadWait, Trial
 from lab.report.columns import Column
 from lab.report.order import tags_of
 from lab.report.scale import Span
-from lab.report.words import counted, duration, file_name, place, visible
+from lab.report.words import counted, duration, file_name, place, shorten, visible
 
 EVENTS = {
     "ready": "the target is ready",
@@ -19,8 +20,6 @@ EVENTS = {
     "hang": "a hang",
     "never-ready": "the target did not get ready",
     "capture": "captured",
-    "experiment": "one worker was stopped",
-    "reaped": "everything left was killed and reaped",
     "verdict": "held against the truth",
 }
 STATES = {"starting": "the target is started", "running": "the program begins"}
@@ -98,7 +97,7 @@ def timeline(column: Column) -> Timeline:
     ends += [bar.end_s for lane in lanes for bar in lane.bars]
     ends += [trial.outcome.elapsed_s] if trial else []
     proof = trial.outcome.proof if trial else None
-    focus = (proof.proved_s - zero) * 1.3 if proof else None
+    focus = (proof.proved_s - zero) * 1.3 if proof else (until - zero) * 1.1
     return Timeline(
         lanes=tuple(_moved(lane, bars=_all_moved(lane.bars, zero)) for lane in lanes),
         moments=tuple(_moved(moment, at_s=moment.at_s - zero) for moment in moments),
@@ -161,10 +160,31 @@ def _moment(group: list[Event]) -> Moment | None:
     if event.kind == "state":
         text = STATES.get(_state(event))
         return Moment(at, text) if text else None
+    if event.kind in _SPOKEN:
+        return Moment(at, _SPOKEN[event.kind](event.detail))
     details = ((key, value) for key, value in event.detail.items() if key != "last_progress_s")
     said = [text for key, value in details if (text := _detail(key, value))]
     words = EVENTS.get(event.kind, event.kind)
     return Moment(at, ": ".join(filter(None, (words, ", ".join(said)))))
+
+
+def _reaped(detail: Mapping[str, Any]) -> str:
+    killed = detail.get("killed")
+    if not isinstance(killed, int) or not killed:
+        return "nothing was left to kill"
+    return f"{counted(killed, 'process', 'processes')} left, killed and reaped"
+
+
+def _stopped(detail: Mapping[str, Any]) -> str:
+    victim, rest = visible(str(detail.get("victim"))), visible(str(detail.get("afterwards")))
+    return f"{shorten(victim, 40)} was killed alone; the program then: {shorten(rest, 40)}"
+
+
+_SPOKEN: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "reaped": _reaped,
+    "experiment": _stopped,
+}
+"""Events that are told in a sentence of their own."""
 
 
 def _state(event: Event) -> str:
@@ -197,7 +217,7 @@ def _lanes(trial: Trial, until: float) -> Iterator[Lane]:
     for wait in sorted(seen, key=lambda w: (f"{w.pid}/{w.tid}" not in names, w.first_seen_s)):
         yield _thread_lane(wait, max(end, until), names, trial.diagnosis)
     if not seen and trial.footprint is not None:
-        yield from _process_lanes(trial.footprint.samples)
+        yield from _process_lanes(trial.footprint.samples, outcome.elapsed_s)
 
 
 def _names(diagnosis: Diagnosis | None) -> dict[str, str]:
@@ -237,10 +257,12 @@ def _kernel_words(wait: ThreadWait) -> str:
     return ", ".join(filter(None, (wait.syscall, wait.channel))) or wait.state
 
 
-def _process_lanes(samples: Sequence[FootprintSample]) -> Iterator[Lane]:
+def _process_lanes(samples: Sequence[FootprintSample], end_s: float) -> Iterator[Lane]:
+    """Yield a lane for each process; the first is the program itself, which lived to the end."""
     for pid in dict.fromkeys(sample.pid for sample in samples):
         mine = [sample for sample in samples if sample.pid == pid]
-        bar = Bar("alive", mine[0].at_s, mine[-1].at_s)
+        last = end_s if pid == samples[0].pid else mine[-1].at_s
+        bar = Bar("alive", mine[0].at_s, max(last, mine[-1].at_s))
         most = max(sample.threads for sample in mine)
         label = file_name(mine[-1].label) or f"process {pid}"
         yield Lane(label, (bar,), f"process {pid}, up to {counted(most, 'thread')}")

@@ -12,11 +12,12 @@ from markupsafe import Markup
 
 from lab.model import Edge, Evidence, FootprintSample, RunRecord, ThreadWait, Trial
 from lab.report import order
-from lab.report.charts import added_chart, over_time_chart, sweeps
+from lab.report.charts import added_chart, over_time_chart
 from lab.report.columns import Column, columns_of
 from lab.report.figures import Figure, figures, key_figures
 from lab.report.files import File, run_files, trial_files
 from lab.report.graph_svg import draw_graph, grades
+from lab.report.memory import sweeps
 from lab.report.scale import Scale
 from lab.report.sources import MOST_THREADS, Excerpt, StackView, excerpts, sources_of, stacks
 from lab.report.timeline import Timeline, timeline

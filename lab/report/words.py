@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from lab.model import (
     AnswerKind,
     CaptureStatus,
+    Edge,
     Evidence,
     NoHolder,
     Outcome,
@@ -21,6 +22,7 @@ from lab.model import (
 from lab.scenario import Cause, OutcomeKind
 
 UNMEASURED = "not measured"
+_TAKEN = ("Lock", "RLock", "Semaphore", "Condition")
 MINUS = "\N{MINUS SIGN}"
 
 VERDICTS = {
@@ -160,8 +162,8 @@ def spread(values: Sequence[float]) -> str:
         return UNMEASURED
     if len(values) == 1:
         return duration(values[0])
-    middle = duration(statistics.median(values))
-    return f"median {middle} ({duration(min(values))} to {duration(max(values))})"
+    middle, low, high = (duration(f(values)) for f in (statistics.median, min, max))
+    return f"{middle}, all {len(values)}" if low == high else f"median {middle} ({low} to {high})"
 
 
 def exit_status(code: int | None) -> str:
@@ -169,6 +171,11 @@ def exit_status(code: int | None) -> str:
     if code is None:
         return "no exit status"
     return f"signal {-code}" if code < 0 else f"exit status {code}"
+
+
+def depends(edge: Edge, kind: str) -> str:
+    """Return what the holder is to the thing: only what is taken is held, an end is awaited."""
+    return "held by" if edge.held_at is not None or kind.endswith(_TAKEN) else "up to"
 
 
 def proof_words(outcome: Outcome) -> str:

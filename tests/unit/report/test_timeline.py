@@ -59,6 +59,8 @@ def test_the_moments_come_in_order_and_name_the_proof(tmp_path: Path) -> None:
     assert any(text.startswith("the deadlock is proved") for text in texts)
     assert "the last progress of any thread" in texts
     assert "2 captures taken" in texts
+    assert "worker-1 was killed alone; the program then: deadlocked" in texts
+    assert "3 processes left, killed and reaped" in texts
     assert [phase.name for phase in shown.phases][:2] == ["starting", "watching"]
 
 
