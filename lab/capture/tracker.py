@@ -36,7 +36,7 @@ import sysconfig
 import threading
 import tracemalloc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -120,9 +120,18 @@ def _one_frame_deeper(function: Callable[..., Any], *args: Any, **kwargs: Any) -
 
 def _record_thread(plan: Tracked) -> None:
     """Note that this worker ran: one that holds nothing at the peak shows in no capture."""
-    line = threading.current_thread().name.replace("\n", " ") + "\n"
-    with contextlib.suppress(OSError), _path(plan, "threads").open("a", encoding="utf-8") as file:
-        file.write(line)
+    name = threading.current_thread().name.replace("\n", " ")
+    with contextlib.suppress(OSError):
+        _append(_path(plan, "threads"), name + "\n")
+
+
+def _append(path: Path | str, text: str) -> None:
+    """Write without a buffer: what is allocated here is charged to the program's threads."""
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
 
 
 class _Session:
@@ -138,6 +147,7 @@ class _Session:
     def __enter__(self) -> None:
         self._try("when it began", self._prepare)
         _State.pid = self._pid
+        self._write_note()  # now, as what is allocated later is charged to the program
         if self._recorder is not None:
             try:
                 self._recorder.start()  # here: memray counts the frames that it will not draw
@@ -145,7 +155,6 @@ class _Session:
                 self._fail("when it began", error)
         if self._recorder is not None:
             self._try("when it began", self._recorder.settle)
-        _write(_path(self._plan, "note"), self._note)
 
     def __exit__(self, *exc: object) -> None:
         # A fork inside the block leaves it twice; the copy must not touch its parent's capture.
@@ -154,8 +163,6 @@ class _Session:
         _State.pid = None
         if self._recorder is not None:
             self._try("when it ended", self._recorder.stop)
-            if self._note["error"]:
-                _write(_path(self._plan, "note"), self._note)
 
     def _prepare(self) -> None:
         _leave_parents_tracker()
@@ -171,6 +178,10 @@ class _Session:
     def _fail(self, when: str, error: Exception) -> None:
         self._note["error"] = f"{when}: {type(error).__name__}: {error}"
         self._recorder = None
+        self._write_note()
+
+    def _write_note(self) -> None:
+        _write(_path(self._plan, "note"), self._note)
 
 
 def _choose(wanted: str) -> tuple[str, str]:
@@ -193,7 +204,7 @@ class _Memray:
         import memray
 
         _State.profile_hook = threading.getprofile()
-        self._threads_before = _thread_ids()
+        self._threads = _thread_ids(_open_threads())
         self._tracker = memray.Tracker(
             destination=memray.FileDestination(_path(plan, "bin")),
             memory_interval_ms=_NEVER_MS,
@@ -202,26 +213,38 @@ class _Memray:
             trace_python_allocators=bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
         )
         self.start = self._tracker.__enter__
-
-    def settle(self) -> None:
-        """Name memray's thread, and let it not make ``os.fork`` warn of a threaded program."""
-        for tid in _thread_ids() - self._threads_before:
-            with contextlib.suppress(OSError):
-                Path(f"/proc/self/task/{tid}/comm").write_text(INSTRUMENT_THREAD)
+        # Opened now and read later: its buffer is then not among what is measured.
+        self._threads_later = _open_threads()
+        # Because of memray's thread, every os.fork would warn of a program with threads.
         warnings.filterwarnings(
             "ignore", message="This process .* is multi-threaded", category=DeprecationWarning
         )
+
+    def settle(self) -> None:
+        """Name memray's thread."""
+        for tid in _thread_ids(self._threads_later) - self._threads:
+            with contextlib.suppress(OSError):
+                _append(f"/proc/self/task/{tid}/comm", INSTRUMENT_THREAD)
 
     def stop(self) -> None:
         """Close the capture."""
         self._tracker.__exit__(None, None, None)
 
 
-def _thread_ids() -> set[str]:
+type _Entries = contextlib.AbstractContextManager[Iterable[os.DirEntry[str]]]
+
+
+def _open_threads() -> _Entries:
+    """Open the list of this process's threads; empty where there is none. See proc_pid_task(5)."""
     try:
-        return set(os.listdir("/proc/self/task"))
+        return os.scandir("/proc/self/task")
     except OSError:
-        return set()
+        return contextlib.nullcontext(())
+
+
+def _thread_ids(opened: _Entries) -> set[str]:
+    with opened as entries:
+        return {entry.name for entry in entries}
 
 
 def _leave_parents_tracker() -> None:

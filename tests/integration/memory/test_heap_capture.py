@@ -240,3 +240,14 @@ def test_a_disk_that_takes_no_more_does_not_stop_the_program(start, collect, too
     assert status == 0
     _, reports = collect(program)
     assert all(report.reason for report in reports.values() if report.status == "failed")
+
+
+@pytest.mark.parametrize("method", ["threads", "fork"])
+def test_the_tracker_is_not_among_what_it_measures(start, collect, method):
+    program = start(method, 0, "hang", tool="memray")
+    program.wait_ready()
+    program.kill()
+    uses, _ = collect(program)
+    for label in ("worker-1", "worker-2"):
+        lines = [line for line, _ in uses[label].largest]
+        assert not [line for line in lines if "tracker.py" in line or "pathlib" in line], lines
