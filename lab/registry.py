@@ -22,6 +22,7 @@ from lab.scenario import Scenario
 
 GROUP = "lab.scenarios"
 IMPORT_LIMIT_S = 10.0
+_INTERRUPTS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,20 +162,32 @@ def _only_scenario(namespace: dict[str, object], reference: str) -> str:
 def _try_import(module: str, reference: str) -> None:
     """Import ``module`` in a forked child; raise :class:`UsageError` with what became of it."""
     reader, writer = os.pipe()
+    # An interrupt that came while fork runs its hooks would be swallowed there: it has to wait.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
     child = os.fork()
     if child == 0:  # pragma: no cover - this is the child
         os.close(reader)
         _import_and_report(module, writer)
     os.close(writer)
+    report, status = b"", 0
     try:
-        problem = _await_report(child, reader, module)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        ready, _, _ = select.select([reader], [], [], IMPORT_LIMIT_S)
+        report = os.read(reader, 4096) if ready else report
     finally:
         os.close(reader)
+        # It may have started threads or children of its own at import: it goes in any case.
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+    problem = _problem(report.decode(errors="replace"), bool(ready), status, module)
     if problem:
         raise UsageError(f"{reference} cannot be imported: {problem}")
 
 
 def _import_and_report(module: str, writer: int) -> None:
+    for number in _INTERRUPTS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTS)
     quiet = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(quiet, standard)
@@ -199,16 +212,11 @@ def _is_users(filename: str) -> bool:
     return not filename.startswith("<frozen") and filename not in (__file__, importlib.__file__)
 
 
-def _await_report(child: int, reader: int, module: str) -> str:
-    """Return what is wrong with the import that ``child`` makes; empty when nothing is."""
-    ready, _, _ = select.select([reader], [], [], IMPORT_LIMIT_S)
-    report = os.read(reader, 4096).decode(errors="replace") if ready else ""
-    # The child may have started threads or children of its own at import: it goes in any case.
-    os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
+def _problem(report: str, ended: bool, status: int, module: str) -> str:
+    """Return what is wrong with an import, from what the child said; empty when nothing is."""
     if report:
         return "" if report == "ok" else report
-    if not ready:
+    if not ended:
         return f"importing {module} did not end within {IMPORT_LIMIT_S:g} s"
     return f"importing {module} ended the interpreter ({_ending(status)})"
 

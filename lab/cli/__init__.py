@@ -35,20 +35,16 @@ def run_command_line(arguments: list[str]) -> int:
             outcome = app(args=arguments, prog_name="lab", standalone_mode=False)
     except LabError as error:
         return _complain(error.line(), error.exit_code)
-    except typer.Exit as exit_:
-        return exit_.exit_code
-    except typer.Abort:
-        return _complain("interrupted", ExitCode.INTERRUPTED)
     except typer.TyperException as error:
         return _complain(_usage_line(error), ExitCode.USAGE)
-    except KeyboardInterrupt:
-        return _complain("interrupted; nothing was left running", ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has gone: there is nobody to tell, and flushing would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.EXPECTED)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug becomes exit code 3
         return _internal(error)
+    if outcome == ExitCode.INTERRUPTED:  # what typer makes of a KeyboardInterrupt
+        return _complain("interrupted; nothing was left running", ExitCode.INTERRUPTED)
     return outcome if isinstance(outcome, int) else int(ExitCode.EXPECTED)
 
 
