@@ -64,7 +64,8 @@ class Profile:
     """What was learnt from the executions observed so far.
 
     ``groups`` are sets of places that touch one variable without a common lock, ``guarded`` those
-    with one; ``counts`` says how often each thread of the last observed execution passed a place.
+    with one; ``counts`` says how often each thread passed a place, at most, in one execution: a path
+    that was cut short once must not make the rest of it look impossible.
     """
 
     def __init__(self) -> None:
@@ -75,6 +76,7 @@ class Profile:
         self.children: dict[int, list[int]] = defaultdict(list)
         self.roles: dict[int, list[int]] = {}
         self.threads = 1
+        self._passed: Counter[tuple[int, Site]] = Counter()
         self._accesses: dict[Address, _Accesses] = {}
         self._order: dict[tuple[Site, Site], set[tuple[int, int]]] = {}
         self._last_point: dict[int, Site] = {}
@@ -88,8 +90,7 @@ class Profile:
         self._accesses = defaultdict(_Accesses)
         self._order = defaultdict(set)
         self._last_point = {}
-        self.counts.clear()
-        self.children.clear()
+        self._passed.clear()
 
     def observe(self, task: Task, site: Site) -> None:
         """Note that ``task`` passes ``site``.
@@ -101,19 +102,21 @@ class Profile:
         if site.point:
             self._last_point[index] = site
             site.seen = True
-            self.counts[index, site] += 1
+            self._passed[index, site] += 1
         place = self._last_point.get(index)
         if not site.access or place is None or _alone(task):
             return
         if site.kind == LOCK and task.wanted is not None and task.wanted not in task.held:
             for lock in task.held:
-                self._order[lock.site, site].add((index, self.counts[index, place]))
+                self._order[lock.site, site].add((index, self._passed[index, place]))
         for address in _addresses(site):
             self._accesses[address].add(index, place, task.held, writes=site.writes)
 
     def finish(self, tasks: list[Task]) -> None:
         """Work out from the execution just observed which places race, and over what."""
         self.threads = max(self.threads, len(tasks))
+        self.counts |= self._passed
+        self.children = defaultdict(list)
         for task in tasks[1:]:
             self.children[task.parent].append(task.index)
         wild = self._accesses.pop(_ANY, None)

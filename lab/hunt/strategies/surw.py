@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from lab.hunt.tasks import Task
 
 _GUARDED = 0.05  # chance of a variable that was only ever seen under a lock
+# Chance that threads which do the same weigh as one together: a dozen writers would hide a reader.
+_BALANCED = 0.5
+_ONE = (0,)
 _ALL = 0.2  # chance of all unguarded variables together
 
 
@@ -35,6 +38,7 @@ class SURW(Strategy):
         self._left: list[int] = []
         self._held: set[int] = set()
         self._intended = 0
+        self._balanced = False
 
     def begin(self, engine: Engine) -> None:
         """Draw the interesting variable and the first intended thread."""
@@ -43,6 +47,7 @@ class SURW(Strategy):
         for site in self._hot:
             site.hot = True
         self._left = profile.weights(self._hot)
+        self._balanced = self.random.random() < _BALANCED
         self._held.clear()
         self._intended = 0
         engine.ask_at = NEVER
@@ -119,13 +124,17 @@ class SURW(Strategy):
             engine.ask_at = engine.step + 1
 
     def _weighted(self, tasks: list[Task]) -> Task:
-        left = self._left
-        whole = sum(left[task.index] for task in tasks)
+        weights = [self._weight(task.index) for task in tasks]
+        whole = sum(weights)
         if not whole:
             return self._draw(tasks)
         at = self.random.random() * whole
-        for task in tasks:
-            at -= left[task.index]
+        for task, weight in zip(tasks, weights, strict=True):
+            at -= weight
             if at < 0:
                 return task
         return tasks[-1]
+
+    def _weight(self, index: int) -> float:
+        left = self._left[index]
+        return left / len(self._profile.roles.get(index, _ONE)) if self._balanced else left
