@@ -8,6 +8,7 @@ from lab.errors import ExitCode, InconclusiveError, LabError, UsageError
 from lab.kit import Kit, LockLike, Worker
 from lab.scenario import (
     Cause,
+    NoHolder,
     OutcomeKind,
     Parameter,
     Scenario,
@@ -25,6 +26,7 @@ __all__ = [
     "Kit",
     "LabError",
     "LockLike",
+    "NoHolder",
     "OutcomeKind",
     "Parameter",
     "Scenario",

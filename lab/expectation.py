@@ -40,10 +40,16 @@ def expect(
     def resolve(wait: Wait) -> ExpectedWait:
         return ExpectedWait(
             waiter=wait.waiter,
-            at=line(wait.at),
+            at=line(wait.at) if wait.at else None,
             holder=wait.holder,
             held_at=line(wait.held_at) if wait.held_at else None,
+            no_holder=wait.no_holder,
+            hidden=wait.hidden,
         )
 
-    waits = tuple(resolve(wait) for wait in truth.waits)
-    return Expectation(outcome=truth.outcome, cause=truth.cause, waits=waits)
+    return Expectation(
+        outcome=truth.outcome,
+        cause=truth.cause,
+        waits=tuple(resolve(wait) for wait in truth.waits),
+        apparent=truth.apparent,
+    )

@@ -106,39 +106,61 @@ def _diagnosis_checks(expectation: Expectation, diagnosis: Diagnosis | None) -> 
     if diagnosis is None:
         missing = Check(name="cause", passed=None, seen="no diagnosis", wanted=expectation.cause)
         return [missing]
-    unknown = diagnosis.cause is Cause.UNKNOWN
-    cause = Check(
-        name="cause",
-        passed=None if unknown else diagnosis.cause is expectation.cause,
-        seen=diagnosis.cause,
-        wanted=expectation.cause,
-    )
     return [
-        cause,
+        _cause_check(diagnosis.cause, expectation),
         *(check for wait in expectation.waits for check in _wait_checks(diagnosis, wait)),
     ]
+
+
+def _cause_check(seen: Cause, expectation: Expectation) -> Check:
+    right = (expectation.cause, expectation.apparent)
+    passed = None if seen is Cause.UNKNOWN and seen not in right else seen in right
+    wanted = str(expectation.cause)
+    if expectation.apparent:
+        wanted += f", or what shows of it outside: {expectation.apparent}"
+    return Check(name="cause", passed=passed, seen=seen, wanted=wanted)
 
 
 def _wait_checks(diagnosis: Diagnosis, wait: ExpectedWait) -> list[Check]:
     edge = find_edge(diagnosis, wait)
     if edge is None:
-        wanted = f"waits at {place(wait.at)}"
+        wanted = f"waits at {place(wait.at)}" if wait.at else "waits"
         return [Check(name=wait.waiter, passed=None, seen="no wait was found", wanted=wanted)]
-    checks = [_line_check(f"{wait.waiter} waits at", edge.at, wait.at)]
-    if wait.holder is not None:
-        seen = holder_label(diagnosis, edge)
-        unknown = seen == "unknown"
-        checks.append(
-            Check(
-                name=f"{wait.waiter} waits for",
-                passed=None if unknown else seen == wait.holder,
-                seen=seen,
-                wanted=wait.holder,
-            )
+    checks = []
+    if wait.at is not None:
+        checks.append(_line_check(f"{wait.waiter} waits at", edge.at, wait.at))
+    seen = holder_label(diagnosis, edge)
+    checks.append(
+        Check(
+            name=f"{wait.waiter} waits for",
+            passed=holder_is_right(edge, seen, wait),
+            seen=seen,
+            wanted=_wanted_holder(wait),
         )
-    if wait.held_at is not None:
+    )
+    if wait.held_at is not None and not (wait.hidden and edge.held_at is None):
         checks.append(_line_check(f"{wait.holder} holds it since", edge.held_at, wait.held_at))
     return checks
+
+
+def holder_is_right(edge: Edge, seen: str, wait: ExpectedWait) -> bool | None:
+    """Hold the holder of ``edge``, whose name is ``seen``, against the truth; ``None``: unknown.
+
+    Where nobody would end the wait, or nobody outside can know who, no name is the right one.
+    """
+    if wait.no_holder is not None:
+        return None if seen == "unknown" else seen == wait.no_holder
+    if wait.holder is None:
+        return edge.holder is None
+    if seen == "unknown":
+        return True if wait.hidden else None
+    return seen == wait.holder
+
+
+def _wanted_holder(wait: ExpectedWait) -> str:
+    if wait.holder is None:
+        return str(wait.no_holder or "nobody")
+    return f"{wait.holder}, or unknown: {wait.hidden}" if wait.hidden else wait.holder
 
 
 def _line_check(name: str, seen: SourceLine | None, wanted: SourceLine) -> Check:

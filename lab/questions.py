@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.judge import find_edge, holder_label, place, same_line
+from lab.judge import find_edge, holder_is_right, holder_label, place, same_line
 from lab.model import (
     Answer,
     AnswerKind,
@@ -102,10 +102,12 @@ def _who(diagnosis: Diagnosis, expectation: Expectation) -> _Result:
 
 
 def _where(pairs: Sequence[_Pair]) -> _Result:
-    lines = [edge.at for _, edge in pairs if edge]
-    right = sum(edge is not None and same_line(edge.at, wait.at) for wait, edge in pairs)
+    """Ask for the lines of the program only: a wait inside the standard library has none."""
+    asked = [(wait, edge) for wait, edge in pairs if wait.at is not None]
+    lines = [edge.at for _, edge in asked if edge]
+    right = sum(edge is not None and same_line(edge.at, wait.at) for wait, edge in asked)
     text = ", ".join(sorted({place(line) for line in lines})) or "no line was found"
-    return _grade(right, len(lines) - right, len(pairs)), text
+    return _grade(right, len(lines) - right, len(asked)), text
 
 
 def _on_what(diagnosis: Diagnosis, pairs: Sequence[_Pair]) -> _Result:
@@ -124,16 +126,25 @@ def _on_what(diagnosis: Diagnosis, pairs: Sequence[_Pair]) -> _Result:
 
 
 def _held_by(diagnosis: Diagnosis, pairs: Sequence[_Pair]) -> _Result:
-    asked = [(wait, edge) for wait, edge in pairs if wait.holder is not None]
-    holders = [
-        (wait, edge, holder_label(diagnosis, edge)) for wait, edge in asked if edge is not None
+    """Grade the names; a holder that cannot be known from outside stays unknown."""
+    seen = [(wait, edge, holder_label(diagnosis, edge)) for wait, edge in pairs if edge is not None]
+    grades = [
+        holder_is_right(edge, holder, wait)
+        for wait, edge, holder in seen
+        if not (wait.hidden and holder == "unknown")
     ]
-    known = [(wait, edge, holder) for wait, edge, holder in holders if holder != "unknown"]
-    right = sum(holder == wait.holder for wait, _, holder in known)
-    text = "; ".join(
-        f"{wait.waiter} waits for {holder} ({edge.evidence})" for wait, edge, holder in holders
-    )
-    return _grade(right, len(known) - right, len(asked)), text or "unknown"
+    text = "; ".join(_holder_in_words(wait, edge, holder) for wait, edge, holder in seen)
+    return _grade(grades.count(True), grades.count(False), len(pairs)), text or "unknown"
+
+
+def _holder_in_words(wait: ExpectedWait, edge: Edge, holder: str) -> str:
+    if holder != "unknown":
+        return f"{wait.waiter} waits for {holder} ({edge.evidence})"
+    if wait.hidden:
+        return f"for whom {wait.waiter} waits cannot be known from outside: {wait.hidden}"
+    if wait.holder is None:
+        return f"{wait.waiter} waits, and nobody is named who would end that"
+    return f"for whom {wait.waiter} waits is unknown"
 
 
 def _how(diagnosis: Diagnosis, pairs: Sequence[_Pair]) -> _Result:
@@ -148,7 +159,8 @@ def _how(diagnosis: Diagnosis, pairs: Sequence[_Pair]) -> _Result:
         edge is not None and edge.held_at is not None and same_line(edge.held_at, wait.held_at)
         for wait, edge in pairs
     )
-    return _grade(right, len(steps) - right, len(pairs)), "; ".join(steps) or "not shown"
+    asked = sum(wait.held_at is not None for wait, _ in pairs)
+    return _grade(right, len(steps) - right, asked), "; ".join(steps) or "not shown"
 
 
 def _stopping(experiment: StopExperiment | None) -> _Result:

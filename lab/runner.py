@@ -65,12 +65,16 @@ class RunRequest:
 
 
 def choose_variants(
-    supported: tuple[Workers, ...], wanted: str, methods: tuple[StartMethod, ...]
+    supported: tuple[Workers, ...],
+    wanted: str,
+    methods: tuple[StartMethod, ...],
+    supported_methods: tuple[StartMethod, ...] = tuple(StartMethod),
 ) -> tuple[Variant, ...]:
     """Return the variants to run: threads first, then processes by each start method.
 
     ``wanted`` is ``threads``, ``processes`` or ``all``; without ``methods`` the platform's default
-    start method is used. Raises :class:`UsageError` when the scenario does not support it.
+    start method is used, or the first that the scenario supports. Raises :class:`UsageError` when
+    the scenario does not support it.
     """
     kinds = supported if wanted == "all" else (Workers(wanted),)
     for kind in kinds:
@@ -84,7 +88,14 @@ def choose_variants(
         )
     variants = [Variant(Workers.THREADS)] if Workers.THREADS in kinds else []
     if Workers.PROCESSES in kinds:
-        chosen = methods or (StartMethod(multiprocessing.get_start_method()),)
+        default = StartMethod(multiprocessing.get_start_method())
+        chosen = methods or (default if default in supported_methods else supported_methods[0],)
+        for method in chosen:
+            if method not in supported_methods:
+                raise UsageError(
+                    f"--start-method {method}: the fault does not exist there",
+                    wanted="or ".join(supported_methods),
+                )
         variants += [Variant(Workers.PROCESSES, method) for method in chosen]
     return tuple(variants)
 

@@ -91,27 +91,46 @@ class Cause(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
+class NoHolder(enum.StrEnum):
+    """Why a lock that is taken has no live holder."""
+
+    LEAKED = "leaked"
+    DEAD_PROCESS = "dead-process"
+    INHERITED_BY_FORK = "inherited-by-fork"
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """One edge of the wait-for graph that a scenario plants.
 
     ``waiter`` and ``holder`` are worker names; ``at`` and ``held_at`` are marker names in the
-    scenario's source: the line that waits, and the line at which the holder took the thing.
+    scenario's source: the line that waits, and the line at which the holder took the thing. A wait
+    without ``at`` is inside the standard library, which no line of the program has called.
     """
 
     waiter: str
-    at: str
+    at: str | None
     holder: str | None = None
+    """``None``: there is nobody who would end this wait. To name somebody is then wrong."""
     held_at: str | None = None
+    no_holder: NoHolder | None = None
+    """Why nobody holds it, for a lock that is taken."""
+    hidden: str = ""
+    """Why the holder cannot be known from outside: not to name it is then right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What a correct run and a correct diagnosis of the faulty program must find."""
+    """What a correct run and a correct diagnosis of the faulty program must find.
+
+    ``apparent`` is what can be seen of the cause from outside, where a part of it is recorded
+    nowhere; a diagnosis that says the cause, or what is apparent of it, is right.
+    """
 
     outcome: OutcomeKind
     cause: Cause
     waits: tuple[Wait, ...] = ()
+    apparent: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +207,8 @@ class Scenario:
 
     ``plants`` says in a sentence what goes wrong, ``why`` explains it as a lesson would, and
     ``cure`` what the corrected version does instead. ``variants`` says for which kinds of worker
-    the fault exists at all; ``claims`` lists the ids of the claims that it bears on.
+    the fault exists at all, ``start_methods`` for which ways to start a process; ``claims`` lists
+    the ids of the claims that it bears on.
     """
 
     name: str
@@ -201,6 +221,7 @@ class Scenario:
     truth: TruthOf
     parameters: tuple[Parameter, ...] = ()
     variants: tuple[Workers, ...] = (Workers.THREADS, Workers.PROCESSES)
+    start_methods: tuple[StartMethod, ...] = tuple(StartMethod)
     tags: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
     timeout_s: float = 30.0

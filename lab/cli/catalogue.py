@@ -15,6 +15,7 @@ from lab.cli import consoles
 from lab.errors import ExitCode, UsageError, suggest
 from lab.expectation import expect
 from lab.judge import place
+from lab.model import ExpectedWait
 from lab.registry import Found, Listed
 
 
@@ -98,10 +99,15 @@ def _print_truth(found: Found, console: Console) -> None:
     console.print("\n[bold]Ground truth[/bold]  (which the diagnosis never sees)")
     console.print(f"  outcome {truth.outcome}, cause {truth.cause}", markup=False)
     for wait in truth.waits:
-        line = f"  {wait.waiter} waits at {place(wait.at)}"
-        if wait.holder:
-            line += f" for {wait.holder}, which has held it since {place(wait.held_at)}"
-        console.print(line, markup=False)
+        console.print(f"  {_in_words(wait)}", markup=False)
+
+
+def _in_words(wait: ExpectedWait) -> str:
+    words = f"{wait.waiter} waits"
+    words += f" at {place(wait.at)}" if wait.at else " inside the standard library"
+    words += f" for {wait.holder or wait.no_holder or 'what nobody will provide'}"
+    words += f", which has held it since {place(wait.held_at)}" if wait.held_at else ""
+    return words + (f" (not to be known from outside: {wait.hidden})" if wait.hidden else "")
 
 
 def print_schema(name: str) -> int:

@@ -69,7 +69,10 @@ def make_request(options: RunOptions) -> runner.RunRequest:
     return runner.RunRequest(
         found=found,
         variants=runner.choose_variants(
-            found.scenario.variants, options.variant, options.start_methods
+            found.scenario.variants,
+            options.variant,
+            options.start_methods,
+            found.scenario.start_methods,
         ),
         parameters=found.scenario.arguments(read_settings(found.scenario, options)),
         corrected=options.corrected,

@@ -28,7 +28,6 @@ from lab.model.diagnosis import (
     Diagnosis,
     Edge,
     Evidence,
-    NoHolder,
     Resource,
     Verdict,
     VerdictKind,
@@ -49,6 +48,7 @@ from lab.model.run import (
     Trial,
 )
 from lab.model.tree import Outcome, ProcessInfo, Proof, SourceLine, ThreadWait
+from lab.scenario import NoHolder
 
 SCHEMAS: dict[str, type[Record]] = {
     "run": RunHeader,

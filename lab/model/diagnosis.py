@@ -6,7 +6,7 @@ import enum
 
 from lab.model.base import Record
 from lab.model.tree import SourceLine
-from lab.scenario import Cause
+from lab.scenario import Cause, NoHolder
 
 
 class Evidence(enum.StrEnum):
@@ -21,14 +21,6 @@ class Evidence(enum.StrEnum):
     NAME_ONLY = "name-only"
     """Both sides use the same name; it may be another object."""
     UNKNOWN = "unknown"
-
-
-class NoHolder(enum.StrEnum):
-    """Why a wait has no live holder."""
-
-    LEAKED = "leaked"
-    DEAD_PROCESS = "dead-process"
-    INHERITED_BY_FORK = "inherited-by-fork"
 
 
 class Actor(Record, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from lab.model.base import Record
 from lab.model.capture import CaptureReport, Footprint, HeapUse
 from lab.model.diagnosis import Debuggability, Diagnosis, Verdict, VerdictKind
 from lab.model.tree import Outcome, SourceLine
-from lab.scenario import Cause, OutcomeKind, ParameterValue, Variant
+from lab.scenario import Cause, NoHolder, OutcomeKind, ParameterValue, Variant
 
 
 class StopExperiment(Record, frozen=True, kw_only=True):
@@ -86,9 +86,13 @@ class ExpectedWait(Record, frozen=True, kw_only=True):
     """One planted wait: worker names and lines of source."""
 
     waiter: str
-    at: SourceLine
+    at: SourceLine | None
+    """``None``: inside the standard library, which no line of the program has called."""
     holder: str | None = None
     held_at: SourceLine | None = None
+    no_holder: NoHolder | None = None
+    hidden: str = ""
+    """Why the holder cannot be known from outside."""
 
 
 class Expectation(Record, frozen=True, kw_only=True):
@@ -97,6 +101,8 @@ class Expectation(Record, frozen=True, kw_only=True):
     outcome: OutcomeKind
     cause: Cause
     waits: tuple[ExpectedWait, ...] = ()
+    apparent: Cause | None = None
+    """What can be seen of the cause from outside, if that is less."""
 
 
 class Machine(Record, frozen=True, kw_only=True):
