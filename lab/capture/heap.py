@@ -5,7 +5,9 @@ The heap pass is a run of its own: a profiler changes the timing that the stacks
 process of its own with a deadline, so that a damaged file costs one figure and nothing else.
 
 A heap profiler sees what the program asked for, not the pages it holds: memory that a forked
-worker copies by writing to it shows in :mod:`lab.capture.footprint` only.
+worker copies by writing to it shows in :mod:`lab.capture.footprint` only. And with the
+GIL, memray counts what Python's allocator asks of the system, in pieces of up to 1 MiB: a worker
+whose small objects fit into what was there already has a peak of 0. tracemalloc counts those.
 """
 
 from __future__ import annotations
