@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
@@ -77,12 +76,3 @@ another_user = pytest.mark.skipif(
     os.geteuid() != 0 or not _may_become_nobody(),
     reason="becoming another user needs root, and an interpreter that others may run",
 )
-
-
-def open_to_all(directory: Path) -> None:
-    """Let every user write into ``directory`` and reach it."""
-    directory.chmod(0o777)
-    for parent in directory.parents:
-        with contextlib.suppress(OSError):
-            if parent.name.startswith(("pytest", "t-")):
-                parent.chmod(0o755)

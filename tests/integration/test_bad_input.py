@@ -11,7 +11,7 @@ import pytest
 
 from lab import store
 from lab.model import RunRecord
-from tests.integration.lab_command import LIMIT_S, Done, another_user, command, lab, open_to_all
+from tests.integration.lab_command import LIMIT_S, Done, another_user, command, lab
 
 SCENARIO = """
 import os, sys, time
@@ -193,20 +193,19 @@ def test_a_disk_that_fills_up_while_recording(tiny_disk):
 
 
 @another_user
-def test_where_ptrace_is_refused_nothing_is_guessed(tmp_path):
+def test_where_ptrace_is_refused_nothing_is_guessed(common):
     body = (
         "import ctypes; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"  # PR_SET_DUMPABLE
         "    import threading; lock = threading.Lock(); lock.acquire(); lock.acquire()"
     )
-    path = write(tmp_path, body=body, outcome="DEADLOCKED")
-    open_to_all(tmp_path)
+    path = write(common, body=body, outcome="DEADLOCKED")
     words = command("run", path, "--variant", "threads", "--no-heap", "--timeout", "2")
     done = subprocess.run(
-        [*words, "--output", str(tmp_path)],
+        [*words, "--output", str(common)],
         user="nobody",
         group="nogroup",
         extra_groups=[],
-        env={**os.environ, "HOME": str(tmp_path)},
+        env={**os.environ, "HOME": str(common), "TMPDIR": str(common)},
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
@@ -214,7 +213,7 @@ def test_where_ptrace_is_refused_nothing_is_guessed(tmp_path):
     )
     assert done.returncode in (1, 4), done.stderr
     assert "Traceback" not in done.stderr
-    (directory,) = (tmp_path / "mine").iterdir()
+    (directory,) = (common / "mine").iterdir()
     (trial,) = store.load(directory).result.trials
     assert trial.outcome.kind == "quiet"
     assert trial.outcome.proof is None

@@ -12,7 +12,7 @@ import pytest
 from lab import store
 from lab.model import SCHEMAS, AnswerKind, CaptureStatus, Evidence, Purpose, VerdictKind
 from lab.scenario import OutcomeKind
-from tests.integration.lab_command import LIMIT_S, another_user, command, lab, open_to_all
+from tests.integration.lab_command import LIMIT_S, another_user, command, lab
 
 METHODS = ["--start-method", "fork", "--start-method", "forkserver", "--start-method", "spawn"]
 
@@ -211,14 +211,13 @@ def test_the_command_that_is_recorded_runs_again(faulty):
 
 
 @another_user
-def test_another_user_gets_the_same(tmp_path):
-    open_to_all(tmp_path)
+def test_another_user_gets_the_same(common):
     done = subprocess.run(
-        command("run", "deadlock", "--no-heap", "--output", str(tmp_path)),
+        command("run", "deadlock", "--no-heap", "--output", str(common)),
         user="nobody",
         group="nogroup",
         extra_groups=[],
-        env={**os.environ, "HOME": str(tmp_path), "TMPDIR": "/tmp"},
+        env={**os.environ, "HOME": str(common), "TMPDIR": str(common)},
         cwd="/",
         capture_output=True,
         text=True,
