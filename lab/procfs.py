@@ -272,6 +272,19 @@ def schedstat(pid: int, tid: int) -> bytes | None:
     return read(f"/proc/{pid}/task/{tid}/schedstat")
 
 
+SHARED_MEMORY = "/dev/shm"
+"""Where named semaphores and shared-memory segments live; see sem_overview(7), shm_overview(7)."""
+
+
+def shared_memory() -> dict[int, str]:
+    """Return ``{inode: path}`` of everything in :data:`SHARED_MEMORY`."""
+    try:
+        with os.scandir(SHARED_MEMORY) as entries:
+            return {entry.inode(): entry.path for entry in entries}
+    except OSError:
+        return {}
+
+
 def thread_name(pid: int, tid: int) -> str:
     """Return the kernel's name of a thread, 15 bytes at most; empty when it is gone."""
     return (read(f"/proc/{pid}/task/{tid}/comm") or b"").decode(errors="replace").rstrip("\n")

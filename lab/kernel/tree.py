@@ -72,6 +72,11 @@ class Tree:
         """The file locks of the machine."""
         return procfs.file_locks()
 
+    @cached_property
+    def shared_names(self) -> dict[int, str]:
+        """``{inode: path}`` of the named semaphores and shared-memory segments of the machine."""
+        return procfs.shared_memory()
+
     def unix_sockets(self, pid: int) -> dict[int, procfs.UnixSocket]:
         """Return ``{inode: socket}`` of the network namespace that ``pid`` is in."""
         if pid not in self._sockets:
@@ -89,12 +94,18 @@ class Tree:
         key = f"futex:shm:{mapping.inode}:{address - mapping.start + mapping.offset:x}"
         if mapping.inode in self.mapped_outside:
             return OPEN("a process outside the tree maps the same memory", key)
-        named = mapping.path.startswith("/") and not mapping.path.endswith(" (deleted)")
-        return Ends(
-            key,
-            closed=True,
-            assuming=f"nobody outside the tree opens {mapping.path}" if named else "",
-        )
+        path = self._path(mapping)
+        assuming = f"nobody outside the tree opens {path}" if path else ""
+        return Ends(key, closed=True, assuming=assuming)
+
+    def _path(self, mapping: procfs.Mapping) -> str:
+        """Return under which name others could open what is mapped; empty when under none.
+
+        What glibc makes as a semaphore is shown as deleted: it has been given another name since.
+        """
+        if mapping.path.startswith(f"{procfs.SHARED_MEMORY}/"):
+            return self.shared_names.get(mapping.inode, "")
+        return "" if mapping.path.endswith(" (deleted)") else mapping.path
 
     def _mapping(self, pid: int, address: int) -> procfs.Mapping | None:
         if pid not in self._maps:

@@ -22,7 +22,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
@@ -94,44 +94,44 @@ def shared_names() -> list[str]:
         return []
 
 
-def shared_files(pids: Iterable[int]) -> dict[str, int]:
-    """Return ``{path: inode}`` of what ``pids`` have mapped from ``/dev/shm`` and still exists."""
-    found = {}
-    needle = SHARED_MEMORY.encode() + b"/"
+def shared_inodes(pids: Iterable[int]) -> set[int]:
+    """Return the inodes of what ``pids`` have mapped from ``/dev/shm``.
+
+    The name in ``maps`` will not do: glibc makes a semaphore under another one and links it.
+    """
+    found = set()
+    needle = f" {SHARED_MEMORY}/".encode()
     for pid in pids:
         raw = _read(f"/proc/{pid}/maps")
         for line in raw.splitlines() if needle in raw else ():
             fields = line.split(maxsplit=5)
-            if len(fields) > 5 and fields[5].startswith(needle):
-                found[os.fsdecode(fields[5])] = int(fields[4])
+            if len(fields) > 5 and fields[5].startswith(needle.strip()):
+                found.add(int(fields[4]))
     return found
 
 
-def remove_shared(used: dict[str, int], before: Iterable[str]) -> list[str]:
+def remove_shared(used: set[int], before: Iterable[str]) -> list[str]:
     """Remove the files of ``/dev/shm`` that a tree, now dead, made and left; return their paths.
 
     A file is the tree's own if a member had it mapped, its name was not there before the tree was
-    started, it is the same file still, it belongs to this user, and no living process has it
-    mapped. Whatever fails one of these is left alone.
+    started, it belongs to this user, and no living process has it mapped. Whatever fails one of
+    these is left alone.
     """
-    known = set(before)
-    mine = {
-        path: inode
-        for path, inode in used.items()
-        if os.path.basename(path) not in known and _is_ours(path, inode)  # noqa: PTH119
-    }
-    if mine:
-        for path in shared_files(int(name) for name in os.listdir("/proc") if name.isdigit()):
-            mine.pop(path, None)
-    return [path for path in sorted(mine) if _remove_file(path)]
+    names = set(shared_names()).difference(before) if used else ()
+    mine = {path: inode for path, inode in _owned(names) if inode in used}
+    if not mine:
+        return []
+    others = shared_inodes(int(name) for name in os.listdir("/proc") if name.isdigit())
+    return [path for path in sorted(mine) if mine[path] not in others and _remove_file(path)]
 
 
-def _is_ours(path: str, inode: int) -> bool:
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return False
-    return found.st_ino == inode and found.st_uid == os.geteuid()
+def _owned(names: Iterable[str]) -> Iterator[tuple[str, int]]:
+    for name in names:
+        path = f"{SHARED_MEMORY}/{name}"
+        with contextlib.suppress(OSError):
+            found = os.lstat(path)
+            if found.st_uid == os.geteuid():
+                yield path, found.st_ino
 
 
 def _remove_file(path: str) -> bool:
@@ -343,7 +343,7 @@ class Shim:
         if self.root_ended:
             self.let_end()
         began = time.monotonic()
-        used = shared_files(descendants())
+        used = shared_inodes(descendants())
         killed = self.kill_all()
         seconds = time.monotonic() - began
         left = remove_shared(used, self.config["shared_before"])

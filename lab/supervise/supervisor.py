@@ -299,7 +299,7 @@ class Supervisor:
     def _sweep(self, began: float) -> Reaped:
         """Do the shim's work in its place."""
         members = subreaper.orphans(self._token, self._children_before)
-        used = shim.shared_files(members)
+        used = shim.shared_inodes(members)
         killed = subreaper.sweep(self._token, self._children_before, KILL_BUDGET_S)
         left = subreaper.orphans(self._token, self._children_before)
         return Reaped(
