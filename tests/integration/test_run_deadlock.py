@@ -112,7 +112,7 @@ def test_heaps_are_profiled_in_a_pass_of_their_own(faulty):
     ]
     for trial in heaps:
         assert trial.heap, trial.captures
-        assert all(use.peak_bytes > 0 for use in trial.heap)
+        assert trial.heap[0].peak_bytes > 0, "the main process allocates; an idle worker may not"
         assert not [c for c in trial.captures if c.name.startswith("stacks")]
 
 
