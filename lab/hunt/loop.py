@@ -42,10 +42,11 @@ class Search:
         self.settings = settings
         self.limit = executions
         self.profile = Profile()
-        self.deal = dealer(settings.strategy, settings.seed, self.profile)
+        self.deal = dealer(settings.strategy, settings.seed, self.profile, settings.bound)
+        self.walk = self.deal(0)
         self.executions = 0
         self.failure: Failure | None = None
-        self.strategy = ""
+        self.strategy = settings.strategy
         self.cut_off = 0
         self.stuck: str | None = None
         self.unsteady = ""
@@ -56,7 +57,7 @@ class Search:
     def run(self, deadline: float) -> bool:
         """Execute until something fails or the budget is spent; True when something failed."""
         for number in range(self.limit):
-            if _real.monotonic() > deadline:
+            if _real.monotonic() > deadline or self.walk.exhausted:
                 break
             outcome = self._execute(number)
             self._note(outcome)
@@ -65,11 +66,13 @@ class Search:
                 return True
             if outcome.stuck is not None:
                 break
-            if number in _REPEATED:
+            if number in _REPEATED and not self.walk.exhausted:
                 self._repeat(outcome)
         return False
 
     def _execute(self, number: int) -> Outcome:
+        if self.settings.strategy == "exhaustive":
+            return self.session.execute(self.walk)
         observed = number in _OBSERVED
         strategy = Strategy(self.settings.seed) if number == 0 else self.deal(number - 1)
         self.strategy = strategy.name
@@ -271,6 +274,8 @@ def _explored(search: Search) -> Explored:
         notes.append("no code was switched in: nothing of the test's project ran")
     return Explored(
         schedules=search.distinct,
+        complete=search.walk.exhausted,
+        bound=search.walk.complete,
         cut_off=search.cut_off,
         stuck=search.stuck,
         threads=search.threads,

@@ -3,9 +3,9 @@
 Two threads that touch the same object, one of them changing it, make the places race, unless every
 access holds a common lock (the lockset discipline of Savage et al., "Eraser: a dynamic data race
 detector for multithreaded programs", ACM TOCS 1997): then the order is decided where the lock is
-taken, and stopping a thread inside changes nothing. What cannot be read (see :mod:`.operand`) counts
-as touching anything. The result narrows the switch points and tells the strategies what to aim at; a
-place that no profile has seen keeps its chance.
+taken, and stopping a thread inside changes nothing. What cannot be read (see :mod:`.operand`)
+counts as touching anything. The result narrows the switch points and tells the strategies what to
+aim at; a place that no profile has seen keeps its chance.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Profile:
     """What was learnt from the executions observed so far.
 
     ``groups`` are sets of places that touch one variable without a common lock, ``guarded`` those
-    with one; ``counts`` says how often each thread passed a place, at most, in one execution: a path
-    that was cut short once must not make the rest of it look impossible.
+    with one; ``counts`` says how often each thread passed a place, at most, in one execution: a
+    path that was cut short once must not make the rest of it look impossible.
     """
 
     def __init__(self) -> None:

@@ -103,7 +103,7 @@ class HuntResult(msgspec.Struct, frozen=True, kw_only=True):
         """Say in one sentence what was explored, never that the code is safe."""
         seen = self.explored
         said = f"{self.executions} executions, at least {seen.schedules} different schedules"
-        if seen.complete and seen.bound is not None:
+        if seen.bound is not None:
             said += f", complete up to {seen.bound} preemptions"
         elif not self.found:
             said += ", not complete"

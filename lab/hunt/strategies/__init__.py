@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from lab.errors import UsageError, suggest
 from lab.hunt.strategies.base import Strategy
 from lab.hunt.strategies.directed import Directed
+from lab.hunt.strategies.exhaustive import Exhaustive
 from lab.hunt.strategies.pct import PCT
 from lab.hunt.strategies.portfolio import Portfolio
 from lab.hunt.strategies.pos import POS
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 NAMES: Final = ("portfolio", "random", "pct", "pos", "surw", "directed", "exhaustive")
 
 
-def dealer(name: str, seed: int, profile: Profile) -> Callable[[int], Strategy]:
+def dealer(
+    name: str, seed: int, profile: Profile, bound: int
+) -> Callable[[int], Strategy]:
     """Return a function from the execution's number to its strategy.
 
     :class:`~lab.errors.UsageError` for an unknown name.
@@ -36,6 +39,8 @@ def dealer(name: str, seed: int, profile: Profile) -> Callable[[int], Strategy]:
         made = POS(seed)
     elif name == "surw":
         made = SURW(seed, profile)
+    elif name == "exhaustive":
+        made = Exhaustive(bound)
     elif name == "directed":
         made = Directed(seed, profile)
     else:

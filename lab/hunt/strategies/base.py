@@ -25,6 +25,8 @@ class Strategy:
 
     name = "non-preemptive"
     reactive = False
+    exhausted = False  # there is nothing left to execute
+    complete: int | None = None  # the bound up to which nothing was left out
 
     def __init__(self, seed: int = 0) -> None:
         self.random = random.Random(seed)
