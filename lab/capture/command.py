@@ -9,8 +9,6 @@ from pathlib import Path
 from lab import procfs
 from lab.capture.stacks import CannotReadStacksError, find_tool
 
-_SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
-
 
 def run_tool(name: str, arguments: list[str], *, pid: int, deadline: float) -> str:
     """Run a tool on process ``pid`` and return its standard output.
@@ -58,16 +56,24 @@ def _explain(name: str, pid: int, complaint: str) -> None:
 
 
 def _remedy() -> str:
-    scope = (procfs.read(_SCOPE) or b"").strip().decode()
-    if scope == "1":
+    scope = _scope().strip()
+    if scope == b"1":
         return "sudo sysctl kernel.yama.ptrace_scope=0, or run as root"
-    if scope == "2":
+    if scope == b"2":
         return "run as root, or with CAP_SYS_PTRACE"
-    if scope == "3":
+    if scope == b"3":
         return "reboot with another kernel.yama.ptrace_scope: 3 cannot be undone"
-    if Path("/.dockerenv").exists():
+    if _in_docker():
         return "docker run --cap-add=SYS_PTRACE"
     return "run as the user that owns the process, or as root"
+
+
+def _scope() -> bytes:
+    return procfs.read("/proc/sys/kernel/yama/ptrace_scope") or b""
+
+
+def _in_docker() -> bool:
+    return Path("/.dockerenv").exists()
 
 
 def _summary(complaint: str) -> str:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.capture.memory import CannotReadMemoryError, Interpreter, Memory, Objects
 from lab.capture.memory.names import Modules
-from lab.capture.memory.search import find_locks, local_addresses, searchable
+from lab.capture.memory.search import (
+    SearchTookTooLongError,
+    find_locks,
+    local_addresses,
+    searchable,
+)
 from lab.capture.memory.walk import gather
 from lab.model import Frame, RemoteObject, ThreadStack
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _STANDARD = re.compile(r"^<|/lib(?:64)?/python3\.\d+t?/(?!site-packages|dist-packages)")
 _LONGEST_SOURCE = 1 << 20
+_LONGEST_SEARCH_S = 2.0
 
 
 @dataclass(slots=True)
@@ -61,8 +68,11 @@ def read_facts(
     stacks: tuple[ThreadStack, ...],
     texts: dict[str, str],
     keys: Collection[str],
+    deadline: float,
 ) -> Facts:
     """Read what the frames of ``pid`` refer to, and the locks that the kernel names by ``keys``.
+
+    The search for those locks ends at ``deadline``, a moment of :func:`time.monotonic`.
 
     Never raises: what cannot be read is left out, and ``error`` says why when that is everything.
     """
@@ -71,7 +81,7 @@ def read_facts(
     try:
         with Memory(pid) as memory:
             objects = Objects(memory, interpreter.layout)
-            return _read(objects, interpreter.runtime, stacks, texts, set(keys))
+            return _read(objects, interpreter.runtime, stacks, texts, set(keys), deadline)
     except CannotReadMemoryError as error:
         return Facts(error=error.line())
 
@@ -82,6 +92,7 @@ def _read(
     stacks: tuple[ThreadStack, ...],
     texts: dict[str, str],
     keys: set[str],
+    deadline: float,
 ) -> Facts:
     files = {frame.file for stack in stacks for frame in stack.frames if frame.file in texts}
     words = {word for file in files for word in _WORD.findall(texts[file])}
@@ -90,7 +101,7 @@ def _read(
     worker = _worker(objects, modules)
     roots = [*_roots(stacks), *(address for table in names.values() for address in table.values())]
     found = gather(objects, roots, words)
-    searched = _search(objects, found, keys)
+    searched = _search(objects, found, keys, deadline)
     kept = {file: few for file, table in names.items() if (few := _keep(table, found))}
     return Facts(found, kept, searched, worker)
 
@@ -118,7 +129,9 @@ def _keep(table: dict[str, int], found: dict[int, RemoteObject]) -> dict[str, in
     return {name: a for name, a in table.items() if a in found and found[a].type not in dull}
 
 
-def _search(objects: Objects, found: dict[int, RemoteObject], keys: set[str]) -> tuple[str, ...]:
+def _search(
+    objects: Objects, found: dict[int, RemoteObject], keys: set[str], deadline: float
+) -> tuple[str, ...]:
     """Add the locks named by the kernel that the walk did not meet; return what was sought."""
     if not keys or searchable(objects.memory) is None:
         return ()
@@ -128,6 +141,10 @@ def _search(objects: Objects, found: dict[int, RemoteObject], keys: set[str]) ->
     unmet = {
         at: key for at, key in places.items() if key.startswith("futex:shm:") or key not in seen
     }
-    for thing in find_locks(objects, unmet) if unmet else ():
-        found.setdefault(thing.address, thing)
+    latest = min(deadline, time.monotonic() + _LONGEST_SEARCH_S)
+    try:
+        for thing in find_locks(objects, unmet, latest) if unmet else ():
+            found.setdefault(thing.address, thing)
+    except SearchTookTooLongError:
+        return ()
     return tuple(sorted(keys))

@@ -66,7 +66,7 @@ def take_snapshot(
     python = [subject for subject in subjects if subject.interpreter]
     _dump_all(python, deadline)
     texts = sources(stack for subject in python for stack in subject.stacks.threads)
-    _read_objects(python, texts, waits)
+    _read_objects(python, texts, waits, deadline)
     stable = _confirm(python, deadline, waits) if confirm and python else None
     captures = tuple(_assemble(subject, waits, set(living)) for subject in subjects)
     snapshot = Snapshot(taken_s=taken_s, processes=captures, sources=texts, stable=stable)
@@ -92,13 +92,16 @@ def _dumps(subjects: Sequence[_Subject], deadline: float, with_locals: bool) -> 
 
 
 def _read_objects(
-    subjects: Iterable[_Subject], texts: dict[str, str], waits: Iterable[ThreadWait]
+    subjects: Iterable[_Subject],
+    texts: dict[str, str],
+    waits: Iterable[ThreadWait],
+    deadline: float,
 ) -> None:
     keys = {wait.key for wait in waits if wait.key.startswith("futex:")}
     for subject in subjects:
         if subject.interpreter and subject.stacks.threads:
             subject.facts = read_facts(
-                subject.pid, subject.interpreter, subject.stacks.threads, texts, keys
+                subject.pid, subject.interpreter, subject.stacks.threads, texts, keys, deadline
             )
 
 

@@ -73,7 +73,7 @@ def site_at(text: str, function: str, line: int) -> Site:
     headers = tuple(tuple(_items(node)) for node in withs if _in_header(node, line))
     wants = [use for node in withs for use in _wanted_by(node, line)]
     wants += [Use(ast.unparse(lock), line, "acquire") for lock in _calls_on(path, line)]
-    in_order = tuple(sorted(set(held), key=lambda use: use.line))
+    in_order = tuple(sorted(dict.fromkeys(held), key=lambda use: use.line))
     return Site(in_order, tuple(dict.fromkeys(wants)), headers)
 
 

@@ -13,6 +13,7 @@ _HIGHEST = 1 << 47
 """User addresses end here on x86-64 with 4-level page tables; on AArch64 they end higher, but
 CPython's objects come from mmap and brk, which stay below it unless asked otherwise."""
 _LONGEST_READ = 1 << 20
+_WORD = struct.Struct("<Q")
 
 
 class CannotReadMemoryError(LabError):
@@ -71,7 +72,11 @@ class Memory:
 
     def word(self, address: int) -> int:
         """Return the unsigned 64-bit word at ``address``."""
-        value: int = struct.unpack("<Q", self.read(address, 8))[0]
+        offset = address % _PAGE
+        page = self._pages.get(address - offset) if offset <= _PAGE - 8 else None
+        if page is None or len(page) < _PAGE:
+            page, offset = self.read(address, 8), 0
+        value: int = _WORD.unpack_from(page, offset)[0]
         return value
 
     def signed(self, address: int, size: int = 8) -> int:

@@ -45,6 +45,7 @@ class Objects:
         self.memory = memory
         self.layout = layout
         self._types: dict[int, TypeFacts] = {}
+        self._texts: dict[int, str] = {}
 
     def type_of(self, address: int) -> TypeFacts:
         """Return the type of the object at ``address``."""
@@ -194,7 +195,9 @@ class Objects:
     def _named(self, entries: Iterator[tuple[int, int]]) -> Iterator[tuple[str, int]]:
         for key, value in entries:
             if self.memory.word(key + at.OB_TYPE) % 8 == 0:
-                yield self._str(key), value
+                if key not in self._texts:
+                    self._texts[key] = self._str(key)
+                yield self._texts[key], value
 
     def lookup(self, dictionary: int, name: str) -> int | None:
         """Return the address of ``dictionary[name]``, or ``None``."""
