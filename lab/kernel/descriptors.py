@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lab import procfs
+from lab.kernel.sockdiag import unix_peer
 from lab.kernel.tree import OPEN, Ends, Tree
 
 
@@ -61,9 +62,18 @@ def _socket(tree: Tree, pid: int, inode: int) -> Ends:
     socket = tree.unix_sockets(pid).get(inode)
     if socket is None:
         return OPEN("it waits on a socket, which the world outside may feed", f"socket:{inode}")
-    if socket.listening:
-        return _listener(socket, inode)
-    return OPEN("the other end of its Unix socket is not known", f"unix:{inode}")
+    return _listener(socket, inode) if socket.listening else _connected(tree, inode)
+
+
+def _connected(tree: Tree, inode: int) -> Ends:
+    """A pair is closed when the tree has both ends, and nobody else has either."""
+    peer = unix_peer(inode)
+    key = f"unix:{inode}"
+    if peer is None or f"socket:[{peer}]" not in tree.held_inside:
+        return OPEN("the other end of its Unix socket is not known to be in the tree", key)
+    if {f"socket:[{inode}]", f"socket:[{peer}]"} & tree.held_outside:
+        return OPEN("a process outside the tree holds an end of the Unix socket", key)
+    return Ends(key, closed=True, because="both ends of the Unix socket are in the tree")
 
 
 def _listener(socket: procfs.UnixSocket, inode: int) -> Ends:

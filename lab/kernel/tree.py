@@ -51,6 +51,11 @@ class Tree:
         return self._fds[pid]
 
     @cached_property
+    def held_inside(self) -> frozenset[str]:
+        """Everything that the members have open."""
+        return frozenset(target for pid in self.pids for target in self.fds(pid).values())
+
+    @cached_property
     def held_outside(self) -> frozenset[str]:
         """Everything that the processes of ``outside`` have open."""
         return frozenset(
