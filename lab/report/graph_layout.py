@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lab.model import Diagnosis, Edge, Evidence
+from lab.model import Actor, Diagnosis, Edge, Evidence
 from lab.report import order
 from lab.report.words import EVIDENCE, NO_HOLDERS, depends, place
 
@@ -208,11 +208,7 @@ def _boxes(grid: _Grid, diagnosis: Diagnosis) -> Iterator[Box]:
         kind, _, key = name.partition(":")
         lines: tuple[str, ...]
         if name in actors:
-            lines = (
-                actors[name].label,
-                f"process {actors[name].pid}",
-                f"thread {actors[name].tid}",
-            )
+            lines = _actor_lines(actors[name])
         elif name in resources:
             found = resources[name]
             lines = (
@@ -225,6 +221,12 @@ def _boxes(grid: _Grid, diagnosis: Diagnosis) -> Iterator[Box]:
         x, y = grid.corner(cell)
         tag, note = (tags.get(key, ""), notes.get(name, "")) if kind == "resource" else ("", "")
         yield Box(name, kind, lines, tag, note, name in looped, x, y)
+
+
+def _actor_lines(actor: Actor) -> tuple[str, ...]:
+    if not actor.pid:
+        return (actor.label,)
+    return (actor.label, f"process {actor.pid}", f"thread {actor.tid}")
 
 
 def short_identity(text: str) -> str:

@@ -13,6 +13,8 @@ from lab.report.graph_layout import BOX_HEIGHT, BOX_WIDTH, Arrow, Box, lay_out
 from lab.report.svg import element, path, picture
 from lab.report.words import EVIDENCE, shorten
 
+_SAID = 8
+"""How many waits the text alternative tells; all of them are in the table beside it."""
 _FITS = (16, 20, 19)
 """How many characters of each line of a box fit into it."""
 
@@ -23,11 +25,13 @@ def draw_graph(diagnosis: Diagnosis, name: str, title: str) -> Markup:
     Its text alternative is the diagnosis' own story, or its headline when it has none.
     """
     layout = lay_out(diagnosis)
-    said = (" ".join(order.story(diagnosis)) or diagnosis.headline).replace("`", "")
+    told = order.story(diagnosis)
+    more = [f"And {len(told) - _SAID} more waits."] if len(told) > _SAID else []
+    said = " ".join([*told[:_SAID], *more]) or diagnosis.headline
     return picture(
         name,
         title,
-        said,
+        said.replace("`", ""),
         layout.width,
         layout.height,
         element("defs", *(_head(name, role) for role in ("waits", "held"))),

@@ -12,7 +12,6 @@ from lab.model import Diagnosis, Frame, ScenarioInfo, Snapshot, SourceLine, Thre
 from lab.report.words import file_name, listed, natural, shorten
 
 CONTEXT = 3
-MOST_THREADS = 48
 MOST_LOCALS = 8
 
 type Marks = dict[tuple[str, int], dict[str, list[str]]]
@@ -143,7 +142,7 @@ def _code(file: str, number: int, text: str, marks: Marks) -> CodeLine:
 
 
 def stacks(snapshot: Snapshot | None, diagnosis: Diagnosis | None) -> list[StackView]:
-    """Return the stack of every thread, innermost frame first, at most ``MOST_THREADS``."""
+    """Return the stack of every thread, innermost frame first; those with marked lines lead."""
     if snapshot is None:
         return []
     marks = marks_of(diagnosis)
@@ -154,7 +153,7 @@ def stacks(snapshot: Snapshot | None, diagnosis: Diagnosis | None) -> list[Stack
         for thread in capture.threads:
             name = labels.get(f"{thread.pid}/{thread.tid}") or _name(thread, capture.process.label)
             views.append(_stack(name, thread, marks, own))
-    return views[:MOST_THREADS]
+    return sorted(views, key=lambda view: not any(frame.marks for frame in view.frames))
 
 
 def _name(thread: ThreadStack, process: str) -> str:
@@ -169,6 +168,6 @@ def _stack(name: str, thread: ThreadStack, marks: Marks, own: set[str]) -> Stack
 
 def _frame(frame: Frame, marks: Marks, own: bool) -> FrameView:
     shown = frame.locals[:MOST_LOCALS] if own else ()
-    values = tuple((local.name, shorten(local.text, 120)) for local in shown)
+    values = tuple((local.name, shorten(local.text, 90)) for local in shown)
     kinds = tuple(marks.get((frame.file, frame.line), {})) if own else ()
     return FrameView(frame, kinds, own, values)

@@ -6,11 +6,21 @@ Every part is worked out here and not in a template, so that it can be tested as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from lab.model import Edge, Evidence, FootprintSample, RunRecord, ThreadWait, Trial
+from lab.model import (
+    CaptureReport,
+    CaptureStatus,
+    Check,
+    Edge,
+    Evidence,
+    FootprintSample,
+    RunRecord,
+    ThreadWait,
+    Trial,
+)
 from lab.report import order
 from lab.report.charts import added_chart, over_time_chart
 from lab.report.columns import Column, columns_of
@@ -19,7 +29,8 @@ from lab.report.files import File, run_files, trial_files
 from lab.report.graph_svg import draw_graph, grades
 from lab.report.memory import sweeps
 from lab.report.scale import Scale
-from lab.report.sources import MOST_THREADS, Excerpt, StackView, excerpts, sources_of, stacks
+from lab.report.shown import MOST_ROWS, Shown, condense, cut, cut_checks
+from lab.report.sources import Excerpt, StackView, excerpts, sources_of, stacks
 from lab.report.timeline import Timeline, timeline
 from lab.report.timeline_svg import draw_timeline, page_scale
 from lab.report.words import duration
@@ -34,22 +45,28 @@ class Panel:
     """The figures that stand out: (value, meaning)."""
     graph: Markup | None
     grades: list[tuple[Evidence, str, str, Markup]]
-    edges: list[Edge]
-    story: list[str]
+    drawn_left_out: int
+    """How many waits the drawing leaves out."""
+    edges: Shown[Edge]
+    story: Shown[str]
     tags: dict[str, str]
     """The letter of each resource, by its id."""
     labels: dict[str, str]
     """The name of each actor, by its id."""
     timeline: Timeline
+    lanes_left_out: int
     timeline_drawing: Markup | None
     excerpts: list[Excerpt]
-    stacks: list[StackView]
-    stacks_left_out: int
-    waits: tuple[ThreadWait, ...]
+    stacks: Shown[StackView]
+    checks: Shown[Check]
+    captures: Shown[CaptureReport]
+    waits: Shown[ThreadWait]
     """The kernel's evidence: what each thread was blocked in."""
-    files: list[File]
+    files: Shown[File]
     at_peak: list[FootprintSample]
     """Every process, in the sweep in which the tree's PSS was highest."""
+    largest: Shown[FootprintSample]
+    """Those of them that hold most."""
 
     @property
     def trial(self) -> Trial | None:
@@ -85,12 +102,13 @@ class Page:
 def page_of(record: RunRecord) -> Page:
     """Return everything that the page shows of a run."""
     columns = columns_of(record)
+    most = MOST_ROWS // max(1, len(columns))
     timelines = [timeline(column) for column in columns]
     scale = page_scale(timelines)
     pairs = zip(columns, timelines, strict=True)
     return Page(
         record=record,
-        panels=tuple(_panel(record, column, shown, scale) for column, shown in pairs),
+        panels=tuple(_panel(record, column, shown, scale, most) for column, shown in pairs),
         figures=figures(columns),
         unfinished=_how_far(record),
         added=added_chart(columns, "chart-added"),
@@ -99,29 +117,35 @@ def page_of(record: RunRecord) -> Page:
     )
 
 
-def _panel(record: RunRecord, column: Column, shown: Timeline, scale: Scale) -> Panel:
+def _panel(record: RunRecord, column: Column, shown: Timeline, scale: Scale, most: int) -> Panel:
     trial, slug = column.shown, column.slug
     diagnosis = trial.diagnosis if trial else None
     drawn = diagnosis if diagnosis and (diagnosis.actors or diagnosis.edges) else None
+    small = condense(drawn, most) if drawn else None
     title = f"Wait-for graph, {column.label}"
-    threads = sum(len(c.threads) for c in column.snapshot.processes) if column.snapshot else 0
+    at_peak = _at_peak(column)
+    lanes = cut(shown.lanes, most)
     return Panel(
         column=column,
         keys=key_figures(column),
-        graph=draw_graph(drawn, f"drawn-graph-{slug}", title) if drawn else None,
+        graph=draw_graph(small, f"drawn-graph-{slug}", title) if small else None,
         grades=grades(drawn) if drawn else [],
-        edges=order.edges(drawn) if drawn else [],
-        story=order.story(diagnosis) if diagnosis else [],
+        drawn_left_out=len(drawn.edges) - len(small.edges) if drawn and small else 0,
+        edges=cut(order.edges(drawn) if drawn else [], most),
+        story=cut(order.story(diagnosis) if diagnosis else [], most),
         tags=order.tags_of(drawn) if drawn else {},
         labels=order.labels_of(drawn) if drawn else {},
         timeline=shown,
-        timeline_drawing=_drawing(shown, scale, column),
+        lanes_left_out=lanes.left_out,
+        timeline_drawing=_drawing(replace(shown, lanes=lanes.rows), scale, column),
         excerpts=excerpts(diagnosis, sources_of(column.snapshot, record.header.scenario)),
-        stacks=stacks(column.snapshot, diagnosis),
-        stacks_left_out=max(0, threads - MOST_THREADS),
-        waits=_waits(trial),
-        files=trial_files(record, [trial, *column.heap_trials]),
-        at_peak=_at_peak(column),
+        stacks=cut(stacks(column.snapshot, diagnosis), most),
+        checks=cut_checks(trial.verdict.checks if trial and trial.verdict else (), most),
+        captures=cut(_captures(column), most),
+        waits=cut(_waits(trial), most),
+        files=cut(trial_files(record, [trial, *column.heap_trials]), 2 * most),
+        at_peak=at_peak,
+        largest=cut(sorted(at_peak, key=lambda each: -(each.pss_bytes or 0)), most),
     )
 
 
@@ -135,6 +159,13 @@ def _waits(trial: Trial | None) -> tuple[ThreadWait, ...]:
     if trial is None:
         return ()
     return trial.outcome.proof.threads if trial.outcome.proof else trial.outcome.last_waits
+
+
+def _captures(column: Column) -> list[CaptureReport]:
+    """Return what was captured of the shown trial and for the heap, what failed first."""
+    trials = [*filter(None, [column.shown]), *column.heap_trials[:1]]
+    found = [capture for trial in trials for capture in trial.captures]
+    return sorted(found, key=lambda capture: capture.status is not CaptureStatus.FAILED)
 
 
 def _at_peak(column: Column) -> list[FootprintSample]:
@@ -154,4 +185,5 @@ def _how_far(record: RunRecord) -> str:
         return "It wrote its plan, and then nothing: it was ended before the first trial began."
     last = record.history[-1]
     where = f" of trial {last.trial}" if last.trial else ""
-    return f"Its last event is “{last.kind}”{where}, {duration(last.at_s)} after it began."
+    what = last.detail.get("state", last.kind)
+    return f"Its last event is “{what}”{where}, {duration(last.at_s)} after it began."

@@ -26,7 +26,7 @@ from lab.model import (
     VerdictKind,
 )
 from lab.report.html import render
-from lab.scenario import OutcomeKind
+from lab.scenario import OutcomeKind, StartMethod, Variant, Workers
 from tests.unit.report import hostile, runs
 from tests.unit.report.strategies import actor, resource
 from tests.unit.report.structure import Structure, structure
@@ -183,8 +183,8 @@ def test_an_unfinished_run_says_how_far_it_came(tmp_path: Path) -> None:
     assert_sound(page)
     text = text_of(page)
     assert "This run did not finish." in text
-    assert "Its last event is “state” of trial threads-1" in text
-    assert "No trial of this variant was finished." in text
+    assert "Its last event is “done” of trial threads-1" in text
+    assert "No result was written for this variant." in text
     assert "The stacks of 3 threads" in text, "what was captured by then is shown"
 
 
@@ -302,7 +302,8 @@ def test_memory_that_could_not_be_measured_is_said_to_be_so(tmp_path: Path) -> N
     assert "No footprint was recorded." in text_of(page)
 
 
-def test_sixty_four_workers_still_fit(tmp_path: Path) -> None:
+def ring_of(size: int) -> Trial:
+    """Return a trial in which ``size`` workers wait for each other in a circle."""
     trial = runs.deadlocked(runs.THREADS)
     assert trial.diagnosis is not None
     model = trial.diagnosis.edges[0]
@@ -311,19 +312,34 @@ def test_sixty_four_workers_still_fit(tmp_path: Path) -> None:
             model,
             waiter=f"7/{i}",
             resource=f"r{i}",
-            holder=f"7/{(i + 1) % 64}",
+            holder=f"7/{(i + 1) % size}",
             evidence=Evidence.SOURCE,
         )
-        for i in range(64)
+        for i in range(size)
     )
     diagnosis = msgspec.structs.replace(
         trial.diagnosis,
-        actors=tuple(actor(i, f"worker-{i + 1}") for i in range(64)),
-        resources=tuple(resource(i, "theirs") for i in range(64)),
+        actors=tuple(actor(i, f"worker-{i + 1}") for i in range(size)),
+        resources=tuple(resource(i, "theirs") for i in range(size)),
         edges=edges,
-        cycles=(tuple(f"7/{i}" for i in range(64)),),
+        story=tuple(f"worker-{i + 1} waits." for i in range(size)),
+        cycles=(tuple(f"7/{i}" for i in range(size)),),
     )
-    page = render(runs.write(tmp_path, [changed(trial, diagnosis=diagnosis, workers=64)]))
+    return changed(trial, diagnosis=diagnosis, workers=size)
+
+
+def test_sixty_four_workers_still_fit(tmp_path: Path) -> None:
+    page = render(runs.write(tmp_path, [ring_of(64)]))
     assert_sound(page)
-    assert "64 of 64 workers" in text_of(page)
-    assert "and 58 more" in text_of(page)
+    text = text_of(page)
+    assert "64 of 64 workers" in text
+    assert "wanted here by worker-1, worker-2, worker-3, worker-4, worker-5" in text
+    assert "and 58 more" in text
+    assert "40 more waits are in the records beside this page." in text
+
+
+def test_hundreds_of_trials_still_fit(tmp_path: Path) -> None:
+    variants = (runs.THREADS, *(Variant(Workers.PROCESSES, method) for method in StartMethod))
+    trials = [runs.deadlocked(variant, n) for n in range(1, 31) for variant in variants]
+    page = render(runs.write(tmp_path, trials, runs.header(repeat=30, variants=variants)))
+    assert_sound(page)
