@@ -149,6 +149,27 @@ def report(
 
 
 @app.command()
+def dump(
+    pid: Annotated[int, typer.Argument(metavar="PID", min=1, help="A live process.")],
+    again: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Look N more times: tells stuck from slow.")
+    ] = 0,
+    interval: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Seconds between two looks.")
+    ] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+) -> int:
+    """Say what a live process and its children wait for, and who holds it; end nothing.
+
+    Needs no preparation of the program, and stops it only where py-spy cannot read it. For
+    example: lab dump 4711 --again 3
+    """
+    from lab.cli.dump import dump_process
+
+    return dump_process(pid, again=again, interval_s=interval, as_json=as_json)
+
+
+@app.command()
 def doctor(
     browser: Annotated[
         bool, typer.Option("--browser", help="Also look for chromium, which browser tests need.")

@@ -32,6 +32,7 @@ from lab.model.diagnosis import (
     Verdict,
     VerdictKind,
 )
+from lab.model.moment import Dump, Motion, ThreadMoment
 from lab.model.run import (
     Event,
     Expectation,
@@ -54,6 +55,7 @@ SCHEMAS: dict[str, type[Record]] = {
     "run": RunHeader,
     "event": Event,
     "result": RunResult,
+    "dump": Dump,
     "snapshot": Snapshot,
 }
 """The records that are written to files, by the name that ``lab schema`` knows them by."""
@@ -69,6 +71,7 @@ __all__ = [
     "Check",
     "Debuggability",
     "Diagnosis",
+    "Dump",
     "Edge",
     "Event",
     "Evidence",
@@ -81,6 +84,7 @@ __all__ = [
     "Local",
     "LockState",
     "Machine",
+    "Motion",
     "NoHolder",
     "Outcome",
     "Output",
@@ -99,6 +103,7 @@ __all__ = [
     "Snapshot",
     "SourceLine",
     "StopExperiment",
+    "ThreadMoment",
     "ThreadStack",
     "ThreadWait",
     "Trial",

@@ -1,0 +1,170 @@
+"""A diagnosis of a live tree that the lab did not start and will not end.
+
+Everything is read from outside and nothing is stopped where py-spy can read the interpreter. One
+look says who waits for whom; several tell what is stuck from what is only slow.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from lab import procfs
+from lab.capture.snapshot import take_snapshot
+from lab.diagnose import diagnose
+from lab.errors import InconclusiveError, LabError, UsageError
+from lab.model import (
+    SCHEMA_VERSION,
+    CaptureReport,
+    CaptureStatus,
+    Diagnosis,
+    Dump,
+    Motion,
+    Snapshot,
+    SourceLine,
+    ThreadMoment,
+    ThreadStack,
+    ThreadWait,
+)
+from lab.supervise import Progress, Watchdog
+
+PROOF_LIMIT_S = 0.3
+"""How long to look for a proof: a tree that stands still needs three polls."""
+_PAUSE_S = 0.01
+_DEADLINE_S = 10.0
+
+type Key = tuple[int, int]
+
+
+def look(pid: int, *, again: int = 0, interval_s: float = 1.0) -> Dump:
+    """Return what the tree of ``pid`` is doing now.
+
+    With ``again`` more looks follow, ``interval_s`` seconds apart, and each thread's motion is
+    told. Raises :class:`UsageError` when there is no such process, and
+    :class:`InconclusiveError` when not one Python process of the tree could be read.
+    """
+    _check(pid)
+    taken_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    watched = _watch(pid)
+    looks = [_snapshot(pid, 0.0)]
+    for number in range(1, again + 1):
+        time.sleep(interval_s)
+        if procfs.stat(pid) is None:
+            break
+        looks.append(_snapshot(pid, number * interval_s))
+    snapshot, reports = looks[-1]
+    _refuse_blindness(pid, reports)
+    found = diagnose(snapshot)
+    return Dump(
+        schema_version=SCHEMA_VERSION,
+        pid=pid,
+        taken_at=taken_at,
+        looks=len(looks),
+        interval_s=interval_s,
+        state=watched.state,
+        proof=watched.proof,
+        processes=tuple(capture.process for capture in snapshot.processes),
+        threads=_threads(found, [snapshot for snapshot, _ in looks]),
+        diagnosis=found,
+        captures=tuple(report for _, reports in looks for report in reports),
+    )
+
+
+def _check(pid: int) -> None:
+    if not procfs.AVAILABLE:
+        raise LabError(
+            "a live process was to be looked at without /proc",
+            wanted="Linux",
+            next_step="py-spy dump --pid, which also works on macOS",
+        )
+    stat = procfs.stat(pid)
+    if stat is None or stat.state in "ZX":
+        seen = f"process {pid} has ended (a zombie)" if stat else f"there is no process {pid}"
+        raise UsageError(seen, wanted="the pid of a live process", next_step="ps -ef")
+    if pid == os.getpid():
+        raise UsageError(f"process {pid} is the lab itself", wanted="another process")
+
+
+def _tree(pid: int) -> list[int]:
+    """Return ``pid`` and its descendants, without the lab if it is one of them."""
+    mine = {os.getpid(), *procfs.descendants(os.getpid())}
+    return [one for one in (pid, *procfs.descendants(pid)) if one not in mine]
+
+
+def _watch(pid: int) -> Progress:
+    watchdog = Watchdog(lambda: _tree(pid), outside=(os.getpid(),))
+    until = time.monotonic() + PROOF_LIMIT_S
+    while True:
+        progress = watchdog.poll()
+        if progress.proof is not None or time.monotonic() > until:
+            return progress
+        time.sleep(_PAUSE_S)
+
+
+def _snapshot(pid: int, taken_s: float) -> tuple[Snapshot, tuple[CaptureReport, ...]]:
+    return take_snapshot(_tree(pid), taken_s=taken_s, deadline_s=_DEADLINE_S, confirm=False)
+
+
+def _refuse_blindness(pid: int, reports: Sequence[CaptureReport]) -> None:
+    """Refuse to answer when every attempt to read a stack failed: silence would look like peace."""
+    failed = [report for report in reports if report.status is CaptureStatus.FAILED]
+    if failed and len(failed) == len(reports):
+        raise InconclusiveError(f"no stack of process {pid} could be read: {failed[0].reason}")
+
+
+def _threads(found: Diagnosis, snapshots: Sequence[Snapshot]) -> tuple[ThreadMoment, ...]:
+    lines = {actor.id: actor.at for actor in found.actors}
+    labels = {actor.id: actor.label for actor in found.actors}
+    last = snapshots[-1]
+    waits = _waits(last)
+    stacks = _stacks(last)
+    processes = {capture.process.pid: capture.process.label for capture in last.processes}
+    moments = []
+    for key in sorted(waits.keys() | stacks.keys()):
+        pid, tid = key
+        id_ = f"{pid}/{tid}"
+        moments.append(
+            ThreadMoment(
+                actor=id_,
+                label=labels.get(id_) or processes.get(pid) or "?",
+                pid=pid,
+                tid=tid,
+                at=lines.get(id_),
+                wait=waits.get(key),
+                motion=motion(key, snapshots),
+            )
+        )
+    return tuple(moments)
+
+
+def _waits(snapshot: Snapshot) -> dict[Key, ThreadWait]:
+    return {(w.pid, w.tid): w for capture in snapshot.processes for w in capture.waits}
+
+
+def _stacks(snapshot: Snapshot) -> dict[Key, ThreadStack]:
+    return {(t.pid, t.tid): t for capture in snapshot.processes for t in capture.threads}
+
+
+def motion(key: Key, snapshots: Sequence[Snapshot]) -> Motion:
+    """Say what the thread ``key`` (pid, tid) did over the looks that ``snapshots`` were."""
+    stacks = [_stacks(snapshot).get(key) for snapshot in snapshots]
+    waits = [_waits(snapshot).get(key) for snapshot in snapshots]
+    seen = [stack for stack in stacks if stack is not None]
+    if len(snapshots) < 2 or len(seen) < len(snapshots):
+        return Motion.UNKNOWN
+    places = {tuple((frame.file, frame.line) for frame in stack.frames) for stack in seen}
+    counts = {wait.runs if wait else None for wait in waits}
+    if len(places) == 1 and len(counts) == 1 and None not in counts:
+        return Motion.STUCK
+    lines = {_own_line(stack, snapshots[-1]) for stack in seen}
+    return Motion.SAME_LINE if len(lines) == 1 else Motion.MOVING
+
+
+def _own_line(stack: ThreadStack, snapshot: Snapshot) -> SourceLine | None:
+    """Return the innermost line of the user's code: of a file whose source was kept."""
+    for frame in stack.frames:
+        if frame.file in snapshot.sources:
+            return SourceLine(file=frame.file, line=frame.line)
+    return None
