@@ -26,7 +26,6 @@ from lab.hunt.sites import (
     switch_points,
     visible_accesses,
 )
-from lab.hunt.turns import ENTRY
 
 _monitoring = sys.monitoring
 _events = _monitoring.events
@@ -120,12 +119,17 @@ class Monitor:
 
     # -- events
 
-    def _started(self, code: CodeType, offset: int) -> object:  # noqa: ARG002
-        if id(code) not in self.codes and self.scope.covers(code):
+    def _started(self, code: CodeType, offset: int) -> object:
+        if id(code) not in self.codes:
+            if not self.scope.covers(code):
+                return _DISABLE
             self._enrol(code)
-            if self.model == GIL and self.engine.current is not None:
-                self.engine.point(ENTRY)
-        return _DISABLE
+        if self.model != GIL:
+            return _DISABLE
+        site = self.sites.get(key_of(code, offset))
+        if site is not None:
+            self.engine.point(site)
+        return None
 
     def _enrol(self, code: CodeType) -> None:
         self.codes[id(code)] = code

@@ -5,14 +5,13 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lab.hunt.sites import RESUME, THREAD, Site
+from lab.hunt.sites import THREAD, Site
 
 if TYPE_CHECKING:
     from lab.hunt.tasks import Task
 
 SPAWN: Final = Site(THREAD, "start", "thread")
 YIELD: Final = Site(THREAD, "yield", "thread")
-ENTRY: Final = Site(RESUME, "entry", "thread")
 
 
 class Turn(NamedTuple):
