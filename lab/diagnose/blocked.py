@@ -32,6 +32,7 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     ("concurrent/futures/_base.py", "wait", "future"),
     ("concurrent/futures/_base.py", "as_completed", "future"),
     ("multiprocessing/process.py", "BaseProcess.join", "process"),
+    ("multiprocessing/process.py", "_ParentProcess.join", "process"),
     ("multiprocessing/pool.py", "ApplyResult.get", "pool-result"),
     ("multiprocessing/pool.py", "ApplyResult.wait", "pool-result"),
     ("multiprocessing/synchronize.py", "Event.wait", "event"),
@@ -159,13 +160,33 @@ def _name(scene: Scene, thread: Thread, users: int | None, library: int) -> str:
 
 def _lock(scene: Scene, thread: Thread) -> Blocked | None:
     """Return the lock that the kernel says the thread sleeps on, named from the source line."""
-    if thread.key not in scene.locks:
-        return None
     index = thread.users
+    if thread.key not in scene.locks:
+        return _unnamed_lock(scene, thread) if index == 0 else None
     use = wanted(scene, thread, index) if index is not None else None
     idle = index is None and any(_is_idle(thread, i) for i in range(len(thread.frames)))
     name = use.text if use else scene.part_of(thread.key)
     return Blocked(thread, LOCK, index, name=name, key=thread.key, idle=idle)
+
+
+def _unnamed_lock(scene: Scene, thread: Thread) -> Blocked | None:
+    """Return the one taken lock that the line asks for, where the kernel names none.
+
+    From 3.14 on a thread sleeps on a semaphore of its own (``parking_lot.c``), not on the lock.
+    """
+    if thread.key and not thread.key.startswith(f"futex:{thread.stack.pid}:"):
+        return None
+    frame = thread.frames[0]
+    uses = site_at(scene.snapshot.sources.get(frame.file, ""), frame.function, frame.line).wants
+    names = Names(thread.process, frame)
+    locks = [(use, lock_in(thread.process, names.find(use.expression))) for use in uses]
+    taken = [(use, one.lock) for use, one in locks if one and one.lock and one.lock.locked]
+    if len(uses) != 1 or len(taken) != 1:
+        return None
+    use, lock = taken[0]
+    if thread.key and not lock.key.startswith("mutex:"):
+        return None  # the kernel names another word than this lock's
+    return Blocked(thread, LOCK, 0, name=use.text, key=lock.key)
 
 
 def wanted(scene: Scene, thread: Thread, index: int) -> Use | None:

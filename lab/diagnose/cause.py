@@ -12,6 +12,9 @@ from lab.diagnose.graph import cycles
 from lab.diagnose.scene import Scene, Thread
 from lab.scenario import Cause
 
+_ENDS_OF_OTHERS = ("thread", "process", "subprocess")
+"""Waits that somebody will end for sure: if it is not known who, then that is not seen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -71,12 +74,22 @@ def _without_cycle(scene: Scene, links: Sequence[Link]) -> Finding:
     dark = [t for t in scene.threads if t.id not in stuck and _asleep_for_good(t)]
     ends = [link for link in links if not link.holder.thread and not link.wait.idle]
     free = [t for t in scene.threads if t.id not in stuck and t not in dark]
-    if free or dark or not links:
+    if free or dark or not links or _native_threads_run(scene):
         return Finding(Cause.NONE if free else Cause.UNKNOWN, tuple(ends))
-    outside = [link for link in ends if not _closed(link)]
+    outside = [link for link in ends if not _closed(link) or link.wait.kind in _ENDS_OF_OTHERS]
     if ends and not outside and all(link.wait.kind != LOCK for link in ends):
         return Finding(Cause.UNSATISFIED_WAIT, tuple(ends))
     return Finding(Cause.NONE if stuck == idle else Cause.UNKNOWN, tuple(ends))
+
+
+def _native_threads_run(scene: Scene) -> bool:
+    """Whether a thread without Python frames may still do something."""
+    python = {thread.id for thread in scene.threads}
+    return any(
+        f"{wait.pid}/{wait.tid}" not in python and (wait.timed or not wait.closed)
+        for capture in scene.snapshot.processes
+        for wait in capture.waits
+    )
 
 
 def _asleep_for_good(thread: Thread) -> bool:

@@ -77,7 +77,11 @@ def _holder(scene: Scene, claims: Claims, wait: Blocked) -> Holder:
 def _joined_thread(scene: Scene, wait: Blocked) -> Holder:
     """Return the thread that is joined: the one whose ``Thread`` object it is."""
     pid = wait.thread.stack.pid
+    tid = _number(wait.thread.process.objects, wait.target, "_native_id")
     for thread in scene.threads:
+        if thread.stack.pid == pid and thread.stack.tid == tid:
+            because = f"its Thread object names thread {tid}"
+            return Holder(Evidence.CONFIRMED, because, thread)
         if thread.stack.pid == pid and thread.frames and wait.address:
             outermost = len(thread.frames) - 1
             if scene.address(thread, outermost, "self") == wait.address:
@@ -91,8 +95,8 @@ def _joined_process(scene: Scene, wait: Blocked) -> Holder:
     objects = wait.thread.process.objects
     target = wait.target
     popen = objects.get(target.attributes.get("_popen", 0)) if target else None
-    for thing in (popen, target):
-        pid = _number(objects, thing, "pid")
+    for thing, name in ((popen, "pid"), (target, "pid"), (target, "_pid")):
+        pid = _number(objects, thing, name)
         thread = _main_thread(scene, pid) if pid else None
         if thread:
             return Holder(Evidence.CONFIRMED, f"it waits for the end of process {pid}", thread)

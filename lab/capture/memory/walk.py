@@ -34,7 +34,7 @@ WAITABLE: dict[str, tuple[str, ...]] = {
     "_queue.SimpleQueue": (),
     "concurrent.futures._base.Future": ("_condition", "_state"),
     "concurrent.futures._base.Executor": ("_work_queue", "_threads", "_max_workers"),
-    "multiprocessing.process.BaseProcess": ("_name", "_popen", "_parent_pid", "_identity"),
+    "multiprocessing.process.BaseProcess": ("_name", "_popen", "_pid", "_parent_pid", "_identity"),
     "multiprocessing.popen_fork.Popen": ("pid", "returncode"),
     "multiprocessing.synchronize.SemLock": ("_semlock", "name"),
     "multiprocessing.synchronize.Condition": ("_lock", "_wait_semaphore"),
