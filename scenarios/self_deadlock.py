@@ -59,7 +59,7 @@ SCENARIO = Scenario(
     title="A plain lock taken twice by the same worker",
     plants="A worker that holds a lock calls a method that takes it, and waits for itself.",
     why=(
-        "A plain lock has no owner: it is taken or free, and a second acquire() by its holder waits "
+        "A plain lock has no owner: it is taken or free, and its holder's second acquire() waits "
         "like anybody else's. One worker is enough, so that no test with several is needed to see "
         "it, and no timing hides it."
     ),

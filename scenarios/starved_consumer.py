@@ -71,9 +71,9 @@ SCENARIO = Scenario(
     plants="The producer has ended, and the consumer waits for one more item.",
     why=(
         "An empty queue is an ordinary state, and get() waits until it passes. Nothing ties the "
-        "queue to the life of those who put into it: the last of them may be gone, also by a crash. "
-        "With processes even the kernel sees no end of file, since the consumer itself, and its "
-        "parent, hold the writing end of the pipe open."
+        "queue to the life of those who put into it: the last of them may be gone, also by a "
+        "crash. With processes even the kernel sees no end of file, since the consumer itself, "
+        "and its parent, hold the writing end of the pipe open."
     ),
     cure="Put a last item that says so, one for each consumer; or end the queue by shutdown().",
     faulty=faulty,
