@@ -1,13 +1,51 @@
-"""Running a capture tool with a deadline, and telling apart the ways in which it fails."""
+"""Running a stack tool with a deadline, and telling apart the ways in which it fails."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab import procfs
-from lab.capture.stacks import CannotReadStacksError, find_tool
+from lab.errors import LabError
+from lab.model import ThreadStack
+
+
+class CannotReadStacksError(LabError):
+    """A tool is missing, may not look into the process, or makes no sense of it."""
+
+
+class NoInterpreterError(CannotReadStacksError):
+    """The tool does not recognise the interpreter; another tool might."""
+
+
+class TooYoungError(CannotReadStacksError):
+    """The interpreter was not ready to be read; a moment later it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stacks:
+    """The threads of one process, and how they were read."""
+
+    threads: tuple[ThreadStack, ...] = ()
+    tool: str = ""
+    paused_s: float | None = None
+    seconds: float = 0.0
+    bytes: int = 0
+    error: str = ""
+
+
+def find_tool(name: str) -> str | None:
+    """Return the path of a tool: beside this interpreter first, as in a venv, then on PATH."""
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.exists() else shutil.which(name)
+
+
+class ToolFailedError(CannotReadStacksError):
+    """A tool failed for a reason of its own; ``seen`` is its message, without the backtrace."""
 
 
 def run_tool(name: str, arguments: list[str], *, pid: int, deadline: float) -> str:
@@ -38,10 +76,6 @@ def run_tool(name: str, arguments: list[str], *, pid: int, deadline: float) -> s
     complaint = done.stderr.decode(errors="replace")
     _explain(name, pid, complaint)
     raise ToolFailedError(_summary(complaint) or f"{name} exited with {done.returncode}")
-
-
-class ToolFailedError(CannotReadStacksError):
-    """A tool failed for a reason of its own; ``seen`` is its message, without the backtrace."""
 
 
 def _explain(name: str, pid: int, complaint: str) -> None:

@@ -7,6 +7,7 @@ One process at a time: ``--subprocesses`` with ``--json`` silently reports the r
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 import time
 from typing import Any
@@ -14,13 +15,14 @@ from typing import Any
 import msgspec
 
 from lab import procfs
-from lab.capture.command import ToolFailedError, run_tool
-from lab.capture.stacks import (
+from lab.capture.command import (
     CannotReadStacksError,
     NoInterpreterError,
     Stacks,
+    ToolFailedError,
     TooYoungError,
     find_tool,
+    run_tool,
 )
 from lab.model import Frame, Local, ThreadStack
 
@@ -53,8 +55,6 @@ def _classify(failed: ToolFailedError, pid: int) -> CannotReadStacksError:
 
 def _age_s(pid: int) -> float:
     """Return the seconds since the process was started; 0 when it is gone."""
-    import os
-
     state = procfs.stat(pid)
     if state is None:
         return 0.0

@@ -10,8 +10,7 @@ import re
 import time
 from collections.abc import Iterator
 
-from lab.capture.command import run_tool
-from lab.capture.stacks import Stacks
+from lab.capture.command import Stacks, run_tool
 from lab.model import Frame, Local, ThreadStack
 
 NAME = "pystack"

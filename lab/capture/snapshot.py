@@ -67,7 +67,10 @@ def take_snapshot(
     _dump_all(python, deadline)
     texts = sources(stack for subject in python for stack in subject.stacks.threads)
     _read_objects(python, texts, waits, deadline)
-    stable = _confirm(python, deadline, waits) if confirm and python else None
+    runs = {(wait.pid, wait.tid): wait.runs for wait in waits}
+    stable = _confirm(python, deadline, runs) if confirm and python else None
+    if not confirm:
+        _compare_runs(python, runs)
     captures = tuple(_assemble(subject, waits, set(living)) for subject in subjects)
     snapshot = Snapshot(taken_s=taken_s, processes=captures, sources=texts, stable=stable)
     return snapshot, tuple(_report(s) for s in python)
@@ -105,9 +108,27 @@ def _read_objects(
             )
 
 
-def _confirm(
-    subjects: Sequence[_Subject], deadline: float, waits: Iterable[ThreadWait]
-) -> bool | None:
+type _Runs = Mapping[tuple[int, int], int]
+"""How often each thread, by pid and tid, had been given a CPU before the first dump."""
+
+
+def _compare_runs(subjects: Iterable[_Subject], runs: _Runs) -> None:
+    """Mark the threads that ran while they were looked at, without a second dump."""
+    for subject in subjects:
+        if not subject.stacks.paused_s:
+            marked = [
+                msgspec.structs.replace(thread, still=_slept(thread, runs))
+                for thread in subject.stacks.threads
+            ]
+            subject.stacks = replace(subject.stacks, threads=tuple(marked))
+
+
+def _slept(thread: ThreadStack, runs: _Runs) -> bool:
+    before = runs.get((thread.pid, thread.tid))
+    return before in (None, procfs.runs(thread.pid, thread.tid))
+
+
+def _confirm(subjects: Sequence[_Subject], deadline: float, runs: _Runs) -> bool | None:
     """Dump again and mark every thread as still or moved; return whether all stood still.
 
     A thread that was not given a CPU from before the first dump to after the second was asleep in
@@ -115,7 +136,6 @@ def _confirm(
     """
     readable = [subject for subject in subjects if subject.stacks.threads]
     again = _dumps(readable, deadline, False)
-    runs = {(wait.pid, wait.tid): wait.runs for wait in waits}
     verdicts: list[bool | None] = []
     for subject, stacks in zip(readable, again, strict=True):
         later = {thread.tid: thread for thread in stacks.threads}
@@ -128,15 +148,11 @@ def _confirm(
     return all(verdicts)
 
 
-def _marked(
-    thread: ThreadStack, later: ThreadStack | None, runs: Mapping[tuple[int, int], int]
-) -> ThreadStack:
+def _marked(thread: ThreadStack, later: ThreadStack | None, runs: _Runs) -> ThreadStack:
     if later is None:
         gone = procfs.runs(thread.pid, thread.tid) is None
         return msgspec.structs.replace(thread, still=False if gone else None)
-    same = _lines(thread) == _lines(later)
-    before = runs.get((thread.pid, thread.tid))
-    if same and before in (None, procfs.runs(thread.pid, thread.tid)):
+    if _lines(thread) == _lines(later) and _slept(thread, runs):
         return msgspec.structs.replace(thread, still=True)
     return msgspec.structs.replace(thread, still=False, later=later.frames)
 

@@ -6,45 +6,24 @@ builds, pystack, which does stop it for a moment.
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from lab import procfs
+from lab.capture import pyspy, pystack
+from lab.capture.command import (
+    CannotReadStacksError,
+    NoInterpreterError,
+    Stacks,
+    TooYoungError,
+    find_tool,
+)
 from lab.errors import LabError
-from lab.model import ThreadStack
 
+__all__ = ["CannotReadStacksError", "Stacks", "find_tool", "read_stacks"]
 
-class CannotReadStacksError(LabError):
-    """A tool is missing, may not look into the process, or makes no sense of it."""
-
-
-class NoInterpreterError(CannotReadStacksError):
-    """The tool does not recognise the interpreter; another tool might."""
-
-
-class TooYoungError(CannotReadStacksError):
-    """The interpreter was not ready to be read; a moment later it may be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stacks:
-    """The threads of one process, and how they were read."""
-
-    threads: tuple[ThreadStack, ...] = ()
-    tool: str = ""
-    paused_s: float | None = None
-    seconds: float = 0.0
-    bytes: int = 0
-    error: str = ""
-
-
-def find_tool(name: str) -> str | None:
-    """Return the path of a tool: beside this interpreter first, as in a venv, then on PATH."""
-    beside = Path(sys.executable).parent / name
-    return str(beside) if beside.exists() else shutil.which(name)
+_TRIES = 4
+_PAUSE_S = 0.03
 
 
 def read_stacks(pid: int, *, deadline: float, with_locals: bool = True) -> Stacks:
@@ -61,8 +40,6 @@ def read_stacks(pid: int, *, deadline: float, with_locals: bool = True) -> Stack
 
 
 def _read(pid: int, deadline: float, with_locals: bool) -> Stacks:
-    from lab.capture import pyspy, pystack
-
     state = procfs.stat(pid)
     if state is None or state.state in "ZX":
         raise CannotReadStacksError(f"process {pid} has ended")
@@ -76,14 +53,8 @@ def _read(pid: int, deadline: float, with_locals: bool) -> Stacks:
         return pystack.dump(pid, deadline=deadline)
 
 
-_TRIES = 4
-_PAUSE_S = 0.03
-
-
 def _patiently(pid: int, deadline: float, with_locals: bool) -> Stacks:
     """Dump, and try again a little later when the interpreter was not ready."""
-    from lab.capture import pyspy
-
     for _ in range(_TRIES - 1):
         try:
             return pyspy.dump(pid, deadline=deadline, with_locals=with_locals)

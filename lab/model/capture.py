@@ -41,8 +41,8 @@ class ThreadStack(Record, frozen=True, kw_only=True):
     owns_gil: bool = False
     active: bool = False
     still: bool | None = None
-    """Whether it showed the same frames in a second dump and was never given a CPU between the
-    two; ``None`` when only one dump was taken."""
+    """Whether it was never given a CPU while it was captured and, if there was a second dump,
+    showed the same frames in it; ``None`` when that is not known."""
     later: tuple[Frame, ...] = ()
     """Of a thread that moved: the frames of the second dump, without their locals."""
 

@@ -261,5 +261,5 @@ def test_a_quiet_program_is_still(confirm: bool) -> None:
     assert report.status is CaptureStatus.OK, report.reason
     assert report.paused_s == 0.0
     assert snapshot.stable is (True if confirm else None)
-    assert snapshot.processes[0].threads[0].still is (True if confirm else None)
+    assert snapshot.processes[0].threads[0].still is True
     assert snapshot.processes[0].tool.startswith("py-spy ")

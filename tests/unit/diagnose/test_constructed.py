@@ -95,6 +95,36 @@ def test_crossed() -> None:
     assert found.resources[0].kind == "threading.Lock"
 
 
+def test_locks_that_the_kernel_does_not_name_as_in_3_14() -> None:
+    keys = {A: "mutex:1:1010", B: "mutex:1:2010"}
+    objects = tuple(lock(address, key=key) for address, key in keys.items())
+    waits = (wait(2, "futex:1:7ffc00"), wait(3, "futex:1:7ffd00"))
+    found = diagnose(snapshot(CROSSED, waits, objects))
+    assert found.cause is Cause.LOCK_CYCLE
+    assert [edge.holder for edge in found.edges] == ["1/3", "1/2"]
+
+
+def test_a_word_that_is_not_the_lock_s_is_not_taken_for_it() -> None:
+    waits = (wait(2, "futex:1:7ffc00"), wait(3, KEYS[A]))
+    found = diagnose(snapshot(CROSSED, waits))
+    assert [edge.waiter for edge in found.edges] == ["1/3"]
+    assert found.cycles == ()
+
+
+def test_a_native_thread_that_runs_may_yet_end_a_wait() -> None:
+    join = Frame(
+        function="Event.wait",
+        file="/usr/lib/python3.13/threading.py",
+        line=1,
+        locals=(Local(name="self", text="", address=0x3000),),
+    )
+    waiting = ThreadStack(pid=1, tid=1, ident=1, name="MainThread", frames=(join,))
+    alone = snapshot((waiting,), (wait(1, "futex:1:c0"),))
+    assert diagnose(alone).cause is Cause.UNSATISFIED_WAIT
+    busy = snapshot((waiting,), (wait(1, "futex:1:c0"), wait(9, "", state="R", closed=False)))
+    assert diagnose(busy).cause is Cause.UNKNOWN
+
+
 def test_a_wait_with_a_time_out_is_in_no_cycle() -> None:
     waits = (wait(2, KEYS[B], timed=True, closed=False), BOTH_WAIT[1])
     found = diagnose(snapshot(CROSSED, waits))
