@@ -11,6 +11,9 @@ from functools import cached_property
 
 from lab import procfs
 
+_FIRST_REAL_TIME = 34
+"""glibc keeps 32 and 33 for itself; see signal(7), "Real-time signals"."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ends:
@@ -41,7 +44,7 @@ class Tree:
         self.outside = frozenset(outside) - self.members
         self._fds: dict[int, dict[int, str]] = {}
         self._maps: dict[int, list[procfs.Mapping]] = {}
-        self._timers: dict[int, str] = {}
+        self._alarms: dict[int, str] = {}
         self._sockets: dict[int, dict[int, procfs.UnixSocket]] = {}
 
     def fds(self, pid: int) -> dict[int, str]:
@@ -117,21 +120,24 @@ class Tree:
             self._maps[pid] = list(procfs.mappings(pid))
         return next((m for m in self._maps[pid] if m.start <= address < m.end), None)
 
-    def timer(self, pid: int, signals: Mapping[int, str]) -> str:
-        """Say why a timer might wake a thread of ``pid``; empty when none can.
+    def alarm(self, pid: int, signals: Mapping[int, str]) -> str:
+        """Say why a signal of the kernel might wake a thread of ``pid``; empty when none can.
 
         Interval timers do not show in ``/proc``, so it is enough that a signal of one is caught.
         """
-        if pid not in self._timers:
-            self._timers[pid] = _timer(pid, signals)
-        return self._timers[pid]
+        if pid not in self._alarms:
+            self._alarms[pid] = _alarm(pid, signals)
+        return self._alarms[pid]
 
 
-def _timer(pid: int, signals: Mapping[int, str]) -> str:
-    if procfs.read(f"/proc/{pid}/timers"):
+def _alarm(pid: int, signals: Mapping[int, str]) -> str:
+    timers = procfs.read(f"/proc/{pid}/timers")
+    if timers:
         return "a POSIX timer of the process may go off"
     caught = int(procfs.status(pid).get("SigCgt", "0"), 16)
     for number, name in signals.items():
         if caught >> (number - 1) & 1:
-            return f"the process catches {name}: a timer may go off"
+            return f"the process catches {name}, which the kernel may send"
+    if timers is None and caught >> _FIRST_REAL_TIME - 1:
+        return "the process catches a real-time signal, which a POSIX timer may send"
     return ""

@@ -19,7 +19,14 @@ from lab.model import ThreadWait
 _FUTEX_COMMAND = 0x7F
 _FUTEX_WAITS = {0, 6, 9, 11, 13}  # WAIT, LOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI, LOCK_PI2
 _FUTEX_PRIVATE = 0x80
-_TIMER_SIGNALS = {14: "SIGALRM", 26: "SIGVTALRM", 27: "SIGPROF"}
+_KERNEL_SIGNALS = {
+    14: "SIGALRM",
+    23: "SIGURG",
+    26: "SIGVTALRM",
+    27: "SIGPROF",
+    29: "SIGIO",
+}
+"""What the kernel itself sends when a timer goes off or a descriptor becomes ready; signal(7)."""
 _STATES = {
     "R": "it is running or ready to run",
     "D": "it is in an uninterruptible wait, for a device or the memory manager",
@@ -97,9 +104,9 @@ def _classify(tree: Tree, pid: int, tid: int, state: str) -> tuple[str, Ends]:
     if call is syscalls.OUTSIDE:
         return "", OPEN("it is blocked outside a system call")
     ends = _of_call(tree, pid, call)
-    timer = tree.timer(pid, _TIMER_SIGNALS) if ends.closed else ""
-    if timer:
-        ends = Ends(ends.key, timed=ends.timed, because=timer)
+    alarm = tree.alarm(pid, _KERNEL_SIGNALS) if ends.closed else ""
+    if alarm:
+        ends = OPEN(alarm, ends.key)
     return call.name, ends
 
 
