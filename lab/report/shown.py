@@ -12,6 +12,8 @@ from lab.report import order
 
 MOST_ROWS = 48
 """Rows of one kind on a page, shared out among its variants."""
+MOST_DRAWN, MOST_TOLD = 16, 10
+"""Waits in one drawing, and sentences in one story: a table holds the rest."""
 GAP = "gap"
 """The id of the box that stands for those who are not drawn."""
 
@@ -60,7 +62,7 @@ def _condense_cycle(diagnosis: Diagnosis, cycle: tuple[str, ...], most: int) -> 
     first[-1] = msgspec.structs.replace(first[-1], holder=GAP)
     last = msgspec.structs.replace(ring[-1], waiter=GAP)
     others = [edge for edge in order.edges(diagnosis) if edge not in ring][: most // 4]
-    gap = Actor(id=GAP, label=f"{len(cycle) - len(kept)} more", pid=0, tid=0)
+    gap = Actor(id=GAP, label=f"… and {len(cycle) - len(kept)} more", pid=0, tid=0)
     small = _only(diagnosis, [*first, last, *others], ((*kept, GAP),))
     return msgspec.structs.replace(small, actors=(*small.actors, gap))
 

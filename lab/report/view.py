@@ -29,7 +29,7 @@ from lab.report.files import File, run_files, trial_files
 from lab.report.graph_svg import draw_graph, grades
 from lab.report.memory import sweeps
 from lab.report.scale import Scale
-from lab.report.shown import MOST_ROWS, Shown, condense, cut, cut_checks
+from lab.report.shown import MOST_DRAWN, MOST_ROWS, MOST_TOLD, Shown, condense, cut, cut_checks
 from lab.report.sources import Excerpt, StackView, excerpts, sources_of, stacks
 from lab.report.timeline import Timeline, timeline
 from lab.report.timeline_svg import draw_timeline, page_scale
@@ -121,7 +121,7 @@ def _panel(record: RunRecord, column: Column, shown: Timeline, scale: Scale, mos
     trial, slug = column.shown, column.slug
     diagnosis = trial.diagnosis if trial else None
     drawn = diagnosis if diagnosis and (diagnosis.actors or diagnosis.edges) else None
-    small = condense(drawn, most) if drawn else None
+    small = condense(drawn, min(most, MOST_DRAWN)) if drawn else None
     title = f"Wait-for graph, {column.label}"
     at_peak = _at_peak(column)
     lanes = cut(shown.lanes, most)
@@ -132,7 +132,7 @@ def _panel(record: RunRecord, column: Column, shown: Timeline, scale: Scale, mos
         grades=grades(drawn) if drawn else [],
         drawn_left_out=len(drawn.edges) - len(small.edges) if drawn and small else 0,
         edges=cut(order.edges(drawn) if drawn else [], most),
-        story=cut(order.story(diagnosis) if diagnosis else [], most),
+        story=cut(order.story(diagnosis) if diagnosis else [], MOST_TOLD),
         tags=order.tags_of(drawn) if drawn else {},
         labels=order.labels_of(drawn) if drawn else {},
         timeline=shown,

@@ -33,7 +33,7 @@ def test_a_long_cycle_still_closes(diagnosis: Diagnosis, most: int) -> None:
     if size > most:
         assert cycle[-1] == GAP
         label = next(actor.label for actor in small.actors if actor.id == GAP)
-        assert label == f"{size - most + 1} more"
+        assert label == f"… and {size - most + 1} more"
     looped = [arrow for arrow in lay_out(small).arrows if arrow.in_cycle]
     assert len(looped) == 2 * len(cycle)
 
