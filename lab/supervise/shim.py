@@ -45,9 +45,6 @@ def prctl(option: int, value: int) -> None:
         raise OSError(number, os.strerror(number), f"prctl({option})")
 
 
-# -- what is there ---------------------------------------------------------------------------
-
-
 def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - the shim starts faster without pathlib
@@ -83,15 +80,9 @@ def is_alive(pid: int) -> bool:
     return bool(fields) and (fields[0] not in (b"Z", b"X") or int(fields[17]) > 1)
 
 
-# -- what a tree leaves in the file system ---------------------------------------------------
-
-
 def shared_names() -> list[str]:
     """Return the names of all named semaphores and shared-memory segments of the machine."""
-    try:
-        return os.listdir(SHARED_MEMORY)
-    except OSError:
-        return []
+    return os.listdir(SHARED_MEMORY) if os.path.isdir(SHARED_MEMORY) else []  # noqa: PTH112
 
 
 def shared_inodes(pids: Iterable[int]) -> set[int]:
@@ -122,7 +113,13 @@ def remove_shared(used: set[int], before: Iterable[str]) -> list[str]:
     if not mine:
         return []
     others = shared_inodes(int(name) for name in os.listdir("/proc") if name.isdigit())
-    return [path for path in sorted(mine) if mine[path] not in others and _remove_file(path)]
+    removed = []
+    for path in sorted(mine):
+        if mine[path] not in others:
+            with contextlib.suppress(OSError):
+                os.unlink(path)  # noqa: PTH108
+                removed.append(path)
+    return removed
 
 
 def _owned(names: Iterable[str]) -> Iterator[tuple[str, int]]:
@@ -134,14 +131,6 @@ def _owned(names: Iterable[str]) -> Iterator[tuple[str, int]]:
                 yield path, found.st_ino
 
 
-def _remove_file(path: str) -> bool:
-    try:
-        os.unlink(path)  # noqa: PTH108
-    except OSError:
-        return False
-    return True
-
-
 def remove_directory(path: str) -> list[str]:
     """Remove the private temporary directory; return the paths of what the tree left in it."""
     try:
@@ -150,9 +139,6 @@ def remove_directory(path: str) -> list[str]:
         return []
     shutil.rmtree(path, ignore_errors=True)
     return left
-
-
-# -- output ----------------------------------------------------------------------------------
 
 
 class Stream:
@@ -187,35 +173,29 @@ class Stream:
         self.total += len(data)
         head, rest = data[: self._room], data[self._room :]
         self._room -= len(head)
-        self._write(head)
+        self._kept += self._write(head)
         self._tail += rest
         if len(self._tail) > 2 * self._tail_size:
             del self._tail[: -self._tail_size or None]
 
-    def _write(self, data: bytes | bytearray) -> None:
-        view = memoryview(data)
-        # On a full disk the target must not suffer: what cannot be kept is counted as cut.
+    def _write(self, data: bytes | bytearray) -> int:
+        """Return how much could be written: on a full disk the target must not suffer."""
+        done = 0
         with contextlib.suppress(OSError):
-            while view:
-                written = os.write(self._file, view)
-                self._kept += written
-                view = view[written:]
+            while done < len(data):
+                done += os.write(self._file, data[done:])
+        return done
 
     def finish(self) -> dict[str, Any]:
         """Write the tail after a line that says what is missing, and describe the stream."""
         self.drain()
         tail = self._tail[-self._tail_size :] if self._tail_size else b""
-        cut = len(self._tail) - len(tail) + self.total - self._kept - len(self._tail)
-        if cut > 0:
-            note = f"\n[... {cut} bytes cut ...]\n".encode()
-            self._write(note)
-            self._kept -= len(note)
-        self._write(tail)
+        cut = self.total - self._kept - len(tail)
+        if cut:
+            self._write(f"\n[... {cut} bytes cut ...]\n".encode())
+        self._kept += self._write(tail)
         os.close(self._file)
-        return {"stream": self.name, "total": self.total, "kept": max(self._kept, 0)}
-
-
-# -- the keeper ------------------------------------------------------------------------------
+        return {"stream": self.name, "total": self.total, "kept": self._kept}
 
 
 class Shim:
@@ -257,10 +237,7 @@ class Shim:
             os.close(self.config["handshake"])
         with open(failed, "rb") as pipe:  # noqa: PTH123 - its end comes with a successful exec
             reason = pipe.read().decode(errors="replace")
-        if reason:
-            self.tell(kind="failed", reason=reason)
-        else:
-            self.tell(kind="started", pid=self.root)
+        self.tell(kind="failed" if reason else "started", pid=self.root, reason=reason)
 
     def serve(self) -> None:
         """Wait for output, for ended children, and for the order or the need to kill."""
@@ -280,14 +257,14 @@ class Shim:
                 self.actions[fd]()
 
     def watch_owner(self) -> None:
-        """Notice the end of the lab even where a forked child of it keeps the socket open."""
+        """Notice the end of the lab even when a forked child of it keeps the socket open."""
         with contextlib.suppress(OSError):
             self.watch(os.pidfd_open(self.config["owner"]), self.end)
         if os.getppid() != self.config["owner"]:
             self.end()
 
     def end(self) -> None:
-        """Whatever the lab says after the configuration, or its silence, means: kill."""
+        """Leave :meth:`serve`: the lab has said so, or is gone."""
         self.ending = True
 
     def output(self, stream: Stream) -> None:
@@ -397,14 +374,19 @@ def main() -> None:
     control.set_inheritable(False)
     with control.makefile("rb", buffering=0) as lines:
         config = json.loads(lines.readline() or b"null")
-    if config is None:  # the lab ended before it had said what to run
-        return
+    if config is None:
+        return  # the lab ended before it had said what to run
     if config["handshake"] >= 0:
         os.set_inheritable(config["handshake"], False)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    shim = Shim(control, config)
+    try:
+        shim = Shim(control, config)
+    except OSError as error:
+        failure = {"kind": "failed", "reason": f"{error.filename}: {error.strerror}"}
+        control.sendall(json.dumps(failure).encode() + b"\n")
+        return
     try:
         shim.start()
         shim.serve()
