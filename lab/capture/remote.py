@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.capture.memory import CannotReadMemoryError, Interpreter, Memory, Objects
+from lab.capture.memory.frames import with_shared_variables
 from lab.capture.memory.names import Modules
 from lab.capture.memory.search import (
     SearchTookTooLongError,
@@ -32,6 +33,8 @@ class Facts:
     objects: dict[int, RemoteObject] = field(default_factory=dict)
     globals: dict[str, dict[str, int]] = field(default_factory=dict)
     searched: tuple[str, ...] = ()
+    threads: tuple[ThreadStack, ...] = ()
+    """The stacks, with the variables added that functions share with those around them."""
     worker: str = ""
     """``multiprocessing.current_process().name``, unless it is no worker of that module."""
     error: str = ""
@@ -99,11 +102,12 @@ def _read(
     modules = Modules(objects, runtime)
     names = {file: modules.globals_of(file, words) for file in sorted(files)}
     worker = _worker(objects, modules)
+    stacks = with_shared_variables(objects, runtime, stacks)
     roots = [*_roots(stacks), *(address for table in names.values() for address in table.values())]
     found = gather(objects, roots, words)
     searched = _search(objects, found, keys, deadline)
     kept = {file: few for file, table in names.items() if (few := _keep(table, found))}
-    return Facts(found, kept, searched, worker)
+    return Facts(found, kept, searched, stacks, worker)
 
 
 def _worker(objects: Objects, modules: Modules) -> str:
@@ -124,8 +128,8 @@ def _roots(stacks: Iterable[ThreadStack]) -> Iterable[int]:
 
 
 def _keep(table: dict[str, int], found: dict[int, RemoteObject]) -> dict[str, int]:
-    """Leave out the globals that were not read, and functions and plain types."""
-    dull = ("function", "type", "builtin_function_or_method", "NoneType")
+    """Leave out the globals that were not read, and functions."""
+    dull = ("function", "builtin_function_or_method", "NoneType")
     return {name: a for name, a in table.items() if a in found and found[a].type not in dull}
 
 

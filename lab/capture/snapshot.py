@@ -106,6 +106,8 @@ def _read_objects(
             subject.facts = read_facts(
                 subject.pid, subject.interpreter, subject.stacks.threads, texts, keys, deadline
             )
+            if subject.facts.threads:
+                subject.stacks = replace(subject.stacks, threads=subject.facts.threads)
 
 
 type _Runs = Mapping[tuple[int, int], int]

@@ -7,6 +7,7 @@ it is a lock. What fits neither is not classified.
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 
 from lab.diagnose.names import Names, lock_in
@@ -90,9 +91,9 @@ def blocked(scene: Scene, thread: Thread) -> Blocked | None:
         return None
     library = thread.users if thread.users is not None else len(thread.frames)
     if library == 0 or _takes_a_lock(scene, thread):
-        return _lock(scene, thread)
+        return _lock(scene, thread) or _simple_queue(scene, thread)
     found = _by_rule(scene, thread, library)
-    return found or _lock(scene, thread)
+    return found or _lock(scene, thread) or _simple_queue(scene, thread)
 
 
 def _sleeps(thread: Thread) -> bool:
@@ -167,6 +168,21 @@ def _lock(scene: Scene, thread: Thread) -> Blocked | None:
     idle = index is None and any(_is_idle(thread, i) for i in range(len(thread.frames)))
     name = use.text if use else scene.part_of(thread.key)
     return Blocked(thread, LOCK, index, name=name, key=thread.key, idle=idle)
+
+
+def _simple_queue(scene: Scene, thread: Thread) -> Blocked | None:
+    """Return the ``queue.SimpleQueue`` whose ``get``, which is written in C, the line calls."""
+    if thread.users != 0 or not thread.key.startswith("futex:"):
+        return None
+    frame = thread.frames[0]
+    text = scene.snapshot.sources.get(frame.file, "")
+    name = called_on(text, frame.function, frame.line, "get")
+    if not name:
+        return None
+    found = Names(thread.process, frame).find(ast.parse(name, mode="eval").body)
+    if found is None or found.type != "_queue.SimpleQueue":
+        return None
+    return Blocked(thread, "queue-get", 0, name=name, target=found, address=found.address)
 
 
 def _unnamed_lock(scene: Scene, thread: Thread) -> Blocked | None:

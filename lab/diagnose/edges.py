@@ -156,6 +156,7 @@ def _resource(scene: Scene, wait: Blocked) -> Resource:
 
 def _public(name: str) -> str:
     """Return the name by which a program imports a class of the standard library."""
+    name = name.replace("_queue.SimpleQueue", "queue.SimpleQueue")
     for inner in (".synchronize.", ".queues.", "._base.", ".connection.", ".pool."):
         name = name.replace(inner, ".")
     return name

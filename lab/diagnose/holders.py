@@ -13,7 +13,7 @@ from lab.diagnose.helpers import Helpers
 from lab.diagnose.names import Names, lock_in
 from lab.diagnose.places import is_users
 from lab.diagnose.scene import Scene, Thread
-from lab.diagnose.source import Use, site_at
+from lab.diagnose.source import Use, holds_while_suspended, site_at, takes_without_with
 from lab.model import Evidence, LockState, NoHolder, ProcessCapture, SourceLine
 
 
@@ -50,9 +50,18 @@ class Claims:
         self._by_key: dict[str, list[Claim]] = {}
         self.obscure: set[int] = set()
         """Processes in which a thread is inside something that could not be followed."""
+        texts = scene.snapshot.sources.values()
+        self.suspended = any(map(holds_while_suspended, texts))
+        """Whether a generator or coroutine, which is on no stack, may hold a lock."""
+        self.leaky = any(map(takes_without_with, texts))
+        """Whether a lock may stay taken after the function that took it has returned."""
         for thread in scene.threads:
             for claim in self._of(thread):
                 self._by_key.setdefault(claim.key, []).append(claim)
+
+    def known(self, key: str) -> bool:
+        """Whether a lock with this key was seen at all."""
+        return key in self._scene.locks
 
     def on(self, key: str) -> list[Claim]:
         """Return the claims on one lock, one for each thread: the one since when it is held."""
@@ -101,6 +110,9 @@ class Claims:
             uses += self._entered(thread, names, header, frame.line)
         found = []
         for use in uses:
+            if use.lost:
+                self.obscure.add(thread.stack.pid)
+                continue
             thing = names.find(use.expression)
             lock = lock_in(thread.process, thing)
             if thing is None:
@@ -251,17 +263,39 @@ def _by_source(claims: Claims, on: list[Claim], waiter: Thread, key: str) -> Hol
             " lock, but not the thread that would release it"
         )
         return Holder(Evidence.SAME_OBJECT, because, nobody=NoHolder.INHERITED_BY_FORK)
-    if waiter.process.forked or waiter.process.process.pid in claims.obscure:
+    if waiter.process.process.pid in claims.obscure:
         return Holder(Evidence.UNKNOWN, "no thread of the process is seen to hold it")
+    if claims.suspended:
+        because = "no thread is seen to hold it; a suspended generator or coroutine may"
+        return Holder(Evidence.UNKNOWN, because)
+    if waiter.process.forked:
+        return _of_a_fork(claims, waiter, key)
     because = "it is taken, but no live thread is inside a `with` or after an `acquire()` of it"
     return Holder(Evidence.SOURCE, because, nobody=NoHolder.LEAKED)
 
 
+def _of_a_fork(claims: Claims, waiter: Thread, key: str) -> Holder:
+    """Tell a lock that was copied, taken, by a fork from one that the child itself has leaked.
+
+    The parent's holder may be long gone. Where every lock is taken by ``with``, none is leaked.
+    """
+    if claims.leaky or not claims.known(_parents_key(waiter, key)):
+        return Holder(Evidence.UNKNOWN, "no thread of the process is seen to hold it")
+    because = (
+        "the parent has the same lock, no thread of the child is inside a `with` of it, and the"
+        " program takes no lock in another way"
+    )
+    return Holder(Evidence.SOURCE, because, nobody=NoHolder.INHERITED_BY_FORK)
+
+
 def _in_parent(claims: Claims, waiter: Thread, key: str) -> Claim | None:
     """Return who in the parent holds the lock of which the child's is a copy."""
+    on = claims.on(_parents_key(waiter, key))
+    return on[0] if len(on) == 1 else None
+
+
+def _parents_key(waiter: Thread, key: str) -> str:
+    """Return the key of the lock at the same address in the parent; empty if it is a shared one."""
     process = waiter.process.process
     prefix = f"futex:{process.pid}:"
-    if not key.startswith(prefix):
-        return None
-    on = claims.on(f"futex:{process.ppid}:{key.removeprefix(prefix)}")
-    return on[0] if len(on) == 1 else None
+    return f"futex:{process.ppid}:{key.removeprefix(prefix)}" if key.startswith(prefix) else ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 type Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module
 _NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
@@ -27,6 +27,9 @@ class Use:
     """``with`` or ``acquire``."""
     certain: bool = True
     """Of something held: no branch could have released it, or skipped taking it."""
+    lost: bool = False
+    """Of something held: a name in it was bound anew since, or it was taken in an earlier round of
+    a loop, so that the expression does not say any more which object it is."""
 
     @property
     def expression(self) -> ast.expr:
@@ -73,8 +76,51 @@ def site_at(text: str, function: str, line: int) -> Site:
     headers = tuple(tuple(_items(node)) for node in withs if _in_header(node, line))
     wants = [use for node in withs for use in _wanted_by(node, line)]
     wants += [Use(ast.unparse(lock), line, "acquire") for lock in _calls_on(path, line)]
+    held = [_unless_rebound(use, body, line) for use in held]
+    held += _earlier_rounds(path)
     in_order = tuple(sorted(dict.fromkeys(held), key=lambda use: use.line))
     return Site(in_order, tuple(dict.fromkeys(wants)), headers)
+
+
+def _unless_rebound(use: Use, body: Function, line: int) -> Use:
+    """Mark a hold as lost when a name in its expression was assigned after it was taken."""
+    names = {node.id for node in ast.walk(use.expression) if isinstance(node, ast.Name)}
+    whole = use.text
+    for node in ast.walk(body):
+        place = getattr(node, "lineno", 0)
+        if not use.line <= place < line or not isinstance(getattr(node, "ctx", None), ast.Store):
+            continue
+        if (isinstance(node, ast.Name) and node.id in names) or ast.unparse(node) == whole:
+            return replace(use, lost=True)
+    return use
+
+
+def _earlier_rounds(path: tuple[ast.AST, ...]) -> Iterator[Use]:
+    """Yield what earlier rounds of the loops around a line may have taken, as lost."""
+    for loop in path:
+        if not isinstance(loop, ast.For | ast.AsyncFor | ast.While):
+            continue
+        rebound = {
+            node.id
+            for node in ast.walk(loop)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+        for call, _ in calls_in(loop):
+            lock = _taken_by(call)
+            if lock is None or not any(
+                isinstance(node, ast.Name) and node.id in rebound for node in ast.walk(lock)
+            ):
+                continue
+            if not _given_back(loop, ast.unparse(lock)):
+                yield Use(ast.unparse(lock), call.lineno, "acquire", certain=False, lost=True)
+
+
+def _given_back(loop: ast.AST, lock: str) -> bool:
+    """Whether each round releases what it takes."""
+    return any(
+        _method(call) == "release" and ast.unparse(call.func.value) == lock  # type: ignore[attr-defined]
+        for call, _ in calls_in(loop)
+    )
 
 
 def function_around(text: str, function: str, line: int) -> Function | None:
@@ -242,3 +288,43 @@ def calls_in(
             child, ast.If | ast.For | ast.While | ast.ExceptHandler | ast.match_case
         )
         yield from calls_in(child, (*blocks, child) if branch else blocks)
+
+
+@functools.lru_cache(maxsize=128)
+def holds_while_suspended(text: str) -> bool:
+    """Whether a generator or coroutine in ``text`` may be suspended inside a ``with``.
+
+    Context managers made of a generator are left out: they are read as what they manage.
+    """
+    module = parse(text)
+    return module is not None and any(map(_suspends_inside_with, ast.walk(module)))
+
+
+def _suspends_inside_with(node: ast.AST) -> bool:
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    if any("contextmanager" in ast.unparse(one) for one in node.decorator_list):
+        return False
+    pauses = (ast.Yield, ast.YieldFrom, ast.Await)
+    inside = (
+        inner
+        for outer in _own_nodes(node)
+        if isinstance(outer, ast.With)
+        for inner in _own_nodes(outer)
+    )
+    return any(isinstance(inner, pauses) for inner in inside)
+
+
+def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is below a node, but not in a function or class defined there."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, _NESTED):
+            yield child
+            yield from _own_nodes(child)
+
+
+@functools.lru_cache(maxsize=128)
+def takes_without_with(text: str) -> bool:
+    """Whether anything in ``text`` is taken by a call, so that it may be left taken."""
+    module = parse(text)
+    return module is None or any(_taken_by(node) is not None for node in ast.walk(module))

@@ -62,6 +62,29 @@ INT_DIGITS = 24
 INT_DIGIT_BITS = 30
 
 
+BYTES_DATA = 32
+"""``PyBytesObject.ob_sval``."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLayout:
+    """Where threads, frames and code objects keep what leads to a frame's variables."""
+
+    threads_head: int
+    thread_next: int
+    thread_ident: int
+    current_frame: int
+    behind_cframe: bool
+    """3.12: the thread points at a ``_PyCFrame``, whose first word is the frame."""
+    previous: int
+    executable: int
+    localsplus: int
+    code_filename: int
+    code_qualname: int
+    code_names: int
+    code_kinds: int
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """What differs between the versions that can be read."""
@@ -72,6 +95,7 @@ class Layout:
     inline_values: bool
     """3.13 and later: attributes lie behind the instance, not in a block of their own."""
     lock_is_mutex: bool
+    frames: FrameLayout | None
     """3.14 and later: a lock is a byte in the object (PyMutex), not a pointer to a semaphore."""
 
 
@@ -80,16 +104,30 @@ LAYOUT_312 = Layout(
     modules=(944,),
     inline_values=False,
     lock_is_mutex=False,
+    frames=FrameLayout(
+        threads_head=72,
+        thread_next=8,
+        thread_ident=136,
+        current_frame=56,
+        behind_cframe=True,
+        previous=8,
+        executable=0,
+        localsplus=72,
+        code_filename=112,
+        code_qualname=128,
+        code_names=96,
+        code_kinds=104,
+    ),
 )
 """``offsetof(_PyRuntimeState, interpreters.head)`` and ``offsetof(PyInterpreterState,
 imports.modules)`` in 3.12; 3.12 has no ``_Py_DebugOffsets``."""
 
 COOKIE = b"xdebugpy"
-_DEBUG_OFFSETS_SIZE = 104
+_DEBUG_OFFSETS_SIZE = 344
 _FREE_THREADED = 2
 _INTERPRETERS_HEAD = 5
-_IMPORTS_MODULES = {(3, 13): 11, (3, 14): 12}
-"""3.14 has ``threads_main`` before it."""
+_IMPORTS_MODULES = {(3, 13): (11,), (3, 14): (12, 11)}
+"""Releases of 3.14 have ``threads_main`` before it, which early versions did not."""
 
 
 def read_layout(version: tuple[int, int], runtime: bytes) -> Layout | None:
@@ -107,9 +145,28 @@ def read_layout(version: tuple[int, int], runtime: bytes) -> Layout | None:
         return None
     return Layout(
         interpreters_head=words[_INTERPRETERS_HEAD],
-        modules=(words[_IMPORTS_MODULES[version]],),
+        modules=tuple(words[i] for i in _IMPORTS_MODULES[version]),
         inline_values=True,
         lock_is_mutex=version >= (3, 14),
+        frames=_frames_313(words) if version == (3, 13) else None,
+    )
+
+
+def _frames_313(words: list[int]) -> FrameLayout:
+    """Read the offsets of frames from ``_Py_DebugOffsets`` of 3.13, by their place in it."""
+    return FrameLayout(
+        threads_head=words[9],
+        thread_next=words[21],
+        thread_ident=words[24],
+        current_frame=words[23],
+        behind_cframe=False,
+        previous=words[29],
+        executable=words[30],
+        localsplus=words[32],
+        code_filename=words[35],
+        code_qualname=words[37],
+        code_names=words[41],
+        code_kinds=words[42],
     )
 
 

@@ -34,10 +34,16 @@ class Modules:
         interpreter = memory.word(runtime + layout.interpreters_head)
         for offset in layout.modules:
             modules = memory.word(interpreter + offset)
-            if self._objects.type_of(modules).name != "dict":
-                continue
-            for name, module in self._objects.named(modules):
-                yield name, memory.word(module + at.MODULE_DICT)
+            if self._is_dict(modules):
+                for name, module in self._objects.named(modules):
+                    yield name, memory.word(module + at.MODULE_DICT)
+                return
+
+    def _is_dict(self, address: int) -> bool:
+        try:
+            return self._objects.type_of(address).name == "dict"
+        except CannotReadMemoryError:
+            return False
 
     def find(self, module: str, name: str) -> int | None:
         """Return the address of a global of a module that is known by its name."""

@@ -51,7 +51,7 @@ WAITABLE: dict[str, tuple[str, ...]] = {
 
 _VALUES = ("str", "int", "bool", "NoneType")
 _CONTAINERS = ("list", "tuple", "dict")
-_OPAQUE = ("function", "builtin_function_or_method", "method", "type", "frame", "code", "property")
+_OPAQUE = ("function", "builtin_function_or_method", "method", "frame", "code", "property")
 
 
 def gather(
@@ -131,11 +131,23 @@ def _attributes(
     elif facts.name == "cell":
         if content := objects.memory.word(address + at.CELL_CONTENT):
             yield "cell_contents", content
+    elif "type" in facts.bases:
+        namespace = objects.memory.word(address + at.TP_DICT)
+        yield from _matching(objects, namespace, words)
     elif facts.name == "module":
         namespace = objects.memory.word(address + at.MODULE_DICT)
-        yield from ((n, a) for n, a in objects.named(namespace) if n in words)
+        yield from _matching(objects, namespace, words)
     else:
         yield from _users_attributes(objects, address, facts, words)
+
+
+def _matching(
+    objects: Objects, namespace: int, words: Collection[str]
+) -> Iterator[tuple[str, int]]:
+    """Yield what the program's source names of a module or a class."""
+    if namespace:
+        names = objects.named(namespace)
+        yield from ((n, a) for n, a in names if n in words and not n.startswith("__"))
 
 
 def _wanted(facts: TypeFacts) -> tuple[str, ...] | None:
