@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lab.model import Diagnosis, Frame, ScenarioInfo, Snapshot, SourceLine, ThreadStack
+from lab.report import order
 from lab.report.words import file_name, listed, natural, shorten
 
 CONTEXT = 3
@@ -142,18 +143,21 @@ def _code(file: str, number: int, text: str, marks: Marks) -> CodeLine:
 
 
 def stacks(snapshot: Snapshot | None, diagnosis: Diagnosis | None) -> list[StackView]:
-    """Return the stack of every thread, innermost frame first; those with marked lines lead."""
+    """Return the stack of every thread, innermost frame first, in the order of the waits."""
     if snapshot is None:
         return []
     marks = marks_of(diagnosis)
-    labels = {actor.id: actor.label for actor in diagnosis.actors} if diagnosis else {}
+    labels = order.labels_of(diagnosis) if diagnosis else {}
     own = set(snapshot.sources)
+    ranks = {edge.waiter: n for n, edge in enumerate(order.edges(diagnosis))} if diagnosis else {}
     views = []
     for capture in snapshot.processes:
         for thread in capture.threads:
-            name = labels.get(f"{thread.pid}/{thread.tid}") or _name(thread, capture.process.label)
-            views.append(_stack(name, thread, marks, own))
-    return sorted(views, key=lambda view: not any(frame.marks for frame in view.frames))
+            key = f"{thread.pid}/{thread.tid}"
+            name = labels.get(key) or _name(thread, capture.process.label)
+            views.append((ranks.get(key, len(ranks)), _stack(name, thread, marks, own)))
+    views.sort(key=lambda pair: (pair[0], natural(pair[1].title)))
+    return [view for _, view in views]
 
 
 def _name(thread: ThreadStack, process: str) -> str:
@@ -167,7 +171,7 @@ def _stack(name: str, thread: ThreadStack, marks: Marks, own: set[str]) -> Stack
 
 
 def _frame(frame: Frame, marks: Marks, own: bool) -> FrameView:
-    shown = frame.locals[:MOST_LOCALS] if own else ()
+    shown = [local for local in frame.locals if local.text][:MOST_LOCALS] if own else []
     values = tuple((local.name, shorten(local.text, 90)) for local in shown)
     kinds = tuple(marks.get((frame.file, frame.line), {})) if own else ()
     return FrameView(frame, kinds, own, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import time
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -162,7 +163,7 @@ def test_hostile_stacks_stay_texts(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert(1)" in page
 
 
-BENIGN = structure(render(hostile.record("word"))).elements
+BENIGN = Counter(structure(render(hostile.record("word"))).elements)
 
 
 @settings(max_examples=20, deadline=None)
@@ -174,7 +175,7 @@ BENIGN = structure(render(hostile.record("word"))).elements
 def test_no_text_changes_what_the_page_is_made_of(text: str) -> None:
     nasty = f"<b {text}></p>'\"{text}"
     page = render(hostile.record(nasty))
-    assert assert_sound(page).elements == BENIGN
+    assert Counter(assert_sound(page).elements) == BENIGN
 
 
 def test_an_unfinished_run_says_how_far_it_came(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_sources_of_a_run_include_the_scenario_itself() -> None:
 
 def test_stacks_have_the_names_that_people_know() -> None:
     views = stacks(runs.snapshot(runs.FORK), runs.diagnosis(runs.FORK))
-    assert [view.title for view in views] == ["main", "worker-1", "worker-2"]
+    assert [view.title for view in views] == ["worker-1", "worker-2", "main"]
     own = [frame for view in views for frame in view.frames if frame.own]
     assert {frame.frame.file for frame in own} == {runs.FILE}
     waiting = [frame for frame in own if frame.frame.line == runs.WANTS]
