@@ -57,10 +57,10 @@ SCENARIO = Scenario(
     title="Joining a process before draining its queue",
     plants="The parent waits for a process that cannot end before the parent reads its queue.",
     why=(
-        "The bug hides behind sizes: results that fit into the pipe's buffer never show it. No line "
-        "of the worker's own code is on any stack by then, since its function has returned. Threads "
-        "cannot have it: their queue keeps references in memory, and nothing has to be written for "
-        "a thread to end."
+        "The bug hides behind sizes: results that fit into the pipe's buffer never show it. No "
+        "line of the worker's own code is on any stack by then, since its function has returned. "
+        "Threads cannot have it: their queue keeps references in memory, and nothing has to be "
+        "written for a thread to end."
     ),
     cure="Read all results before joining those who send them.",
     faulty=faulty,
