@@ -11,11 +11,13 @@ import _thread
 import queue
 import threading
 import time
+from typing import Any
 
 allocate_lock = _thread.allocate_lock
 get_ident = _thread.get_ident
 get_native_id = _thread.get_native_id
 start_new_thread = _thread.start_new_thread
+start_joinable_thread: Any = getattr(_thread, "start_joinable_thread", None)  # 3.13
 
 # The types whose instances, made before a hunt, are taken over when it starts.
 LockType = _thread.LockType

@@ -75,9 +75,15 @@ def _edge(task: Task, frames: dict[int, FrameType]) -> Edge:
     return Edge(
         waiter=task.name,
         resource=_resource(on, frame),
-        holder=holder.name if isinstance(holder, Task) else "",
+        holder=holder.name if isinstance(holder, Task) and not _is_signal(on) else "",
         where=_users_line(frame),
     )
+
+
+def _is_signal(on: Any) -> bool:
+    """Whether ``on`` is what a Condition's waiter holds itself until it is notified."""
+    site = getattr(on, "site", None)
+    return site is not None and site.signal
 
 
 def _resource(on: Any, frame: FrameType | None) -> str:
@@ -100,6 +106,8 @@ def _through(frame: FrameType | None) -> str:
         if filename.startswith(_OURS):
             continue
         if not filename.startswith(_LIBRARY) or "site-packages" in filename:
+            return found
+        if frame_.f_code.co_qualname.startswith("Thread."):
             return found
         found = frame_.f_code.co_qualname
     return found

@@ -20,8 +20,9 @@ from lab.hunt import _real, deadlock
 from lab.hunt.outcome import Failure, Outcome
 from lab.hunt.schedule import BLOCKED, ENDED, PREEMPTED, SPUN, YIELDED
 from lab.hunt.sites import Site
+from lab.hunt.storage import fresh_context
 from lab.hunt.strategies.base import Strategy
-from lab.hunt.tasks import INFINITY, Pool, Task, Unwind, Worker, fresh_context
+from lab.hunt.tasks import INFINITY, Pool, Task, Unwind, Worker
 from lab.hunt.turns import YIELD, Timers, Turn
 
 # A thread that passes this many switch points in a row while others could run is taken to spin:
@@ -62,6 +63,7 @@ class Engine:
         self.strategy: Strategy = Strategy()
         self.observer: Observer | None = None
         self.now = EPOCH
+        self.made = 0  # threads and futures, which are hashed by number
         self.looks = 0  # at the clock, since time last passed by itself
         self._timers = Timers()
 
@@ -102,7 +104,7 @@ class Engine:
         self.stuck = self.interrupt = self.failure = None
         self._timers.clear()
         self.now = EPOCH
-        self.looks = self.step = 0
+        self.looks = self.made = self.step = 0
         self.strategy, self.observer = strategy, observer
         self.ask_at = INFINITY
         strategy.begin(self)
@@ -155,6 +157,7 @@ class Engine:
         self.observer = None
         self.strategy.end(self, failed=self.failure is not None)
         self.by_ident.pop(main.ident, None)
+        self.pool.settle()
 
     # -- what instrumentation and primitives call
 
@@ -397,9 +400,6 @@ class Engine:
     def _release(self, task: Task) -> None:
         """Give a finished task's worker back to the pool."""
         task.done = True
-        worker = task.worker
         self.by_ident.pop(task.ident, None)
-        worker.task = None
         task.entry = None
-        worker.forget()
-        self.pool.free.append(worker)
+        self.pool.give_back(task.worker)

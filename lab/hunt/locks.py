@@ -25,6 +25,7 @@ _LIBRARY_CALLERS = {
 }
 
 _OURS = {__file__}
+_PACKAGE = __file__.rpartition("/")[0]
 
 
 class Bench:
@@ -43,11 +44,14 @@ class Bench:
         outer: FrameType | None = frame
         while outer is not None and outer.f_code.co_filename in _LIBRARY_CALLERS:
             outer = outer.f_back
+        if outer is not None and outer.f_code.co_filename.startswith(_PACKAGE):
+            outer = frame
         key = (*inner, id(outer.f_code), outer.f_lineno) if outer is not None else inner
         found = cls.sites.get(key)
         if found is None:
             where = f"{outer.f_code.co_qualname}:{outer.f_lineno}" if outer is not None else "?"
             found = cls.sites[key] = Site(LOCK, "acquire", f"{kind} made in {where}")
+            found.signal = frame.f_code.co_qualname == "Condition.wait"
             cls.kept.append((frame.f_code, outer and outer.f_code))
         return found
 
@@ -86,7 +90,7 @@ class Lock:
 
     def describe(self) -> str:
         """Name the lock for people: its kind and where it was made."""
-        return self.site.variable
+        return "a notification" if self.site.signal else self.site.variable
 
     # -- the public interface
 
@@ -179,6 +183,7 @@ class Lock:
     def _renew(self, engine: Engine) -> None:
         """Forget what an earlier execution left: each starts from the state outside."""
         self.epoch = engine.epoch
+        self.polled = False
         self.waiters.clear()
         self.owner = True if self._held_outside() else None
 

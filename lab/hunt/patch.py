@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, CellType, FunctionType
 from typing import Any, Final
 
-from lab.hunt import _real, clock, locks, queues, threads
+from lab.hunt import _real, clock, locks, numbering, queues, threads
 from lab.hunt.engine import Engine
 from lab.hunt.locks import Bench
 
@@ -75,6 +75,9 @@ class Patches:
     def _replace_methods(self) -> None:
         for name in ("start", "join", "is_alive"):
             self._set_attribute(threading.Thread, name, getattr(threads, name))
+        for kind in numbering.KINDS:
+            self._set_attribute(kind, "__init__", numbering.numbered(kind.__dict__["__init__"]))
+            self._set_attribute(kind, "__hash__", numbering.steady_hash)
 
     # -- names
 
@@ -170,6 +173,10 @@ class Patches:
             self._set_attribute(owner, key, wrapped)
 
     def _set_attribute(self, holder: Any, name: str, value: Any) -> None:
+        if isinstance(holder, type) and name not in holder.__dict__:
+            setattr(holder, name, value)
+            self._undo.append(lambda: delattr(holder, name))
+            return
         old = holder.__dict__[name] if isinstance(holder, type) else getattr(holder, name)
         try:
             setattr(holder, name, value)

@@ -59,6 +59,7 @@ class Session:
             self._patches.apply()
             self.monitor.start()
             gc.collect()
+            self.engine.pool.local_data.watch()
             gc.freeze()
             gc.disable()
             self._pin_down()

@@ -8,12 +8,11 @@ a context) is taken away between two tasks.
 
 from __future__ import annotations
 
-import contextvars
-import ctypes
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.hunt import _real
+from lab.hunt.storage import CLEARABLE, LocalData, thread_dictionary
 
 if TYPE_CHECKING:
     from lab.hunt.sites import Site
@@ -77,7 +76,7 @@ class Worker:
     dictionary of this thread's ``threading.local`` data.
     """
 
-    __slots__ = ("go", "ident", "local", "native", "run", "task")
+    __slots__ = ("_handle", "go", "ident", "local", "native", "run", "task")
 
     def __init__(self, run: Callable[[Task], None] | None) -> None:
         self.go = _real.allocate_lock()
@@ -86,10 +85,14 @@ class Worker:
         self.task: Task | None = None
         self.local: dict[Any, Any] | None = None
         self.native: int | None = None
+        self._handle: Any = None
         if run is None:
             self.ident, self.native = _real.get_ident(), _real.get_native_id()
-        else:
+        elif CLEARABLE:
             self.ident = _real.start_new_thread(self._loop, ())
+        else:
+            self._handle = _real.start_joinable_thread(self._loop, daemon=True)
+            self.ident = self._handle.ident
 
     def _loop(self) -> None:
         run = self.run
@@ -114,40 +117,55 @@ class Worker:
         self.task = None
         self.go.release()
 
+    def wait(self) -> None:
+        """Wait until the real thread is gone, with its thread-local data."""
+        if self._handle is not None:
+            self._handle.join()
+
 
 class Pool:
-    """Workers without a task; grows to the largest number of threads any execution had at once."""
+    """Workers without a task; grows to the largest number of threads any execution had at once.
+
+    ``free`` have not been used in the current execution, ``resting`` have.
+    """
 
     def __init__(self, run: Callable[[Task], None]) -> None:
         self._run = run
         self.free: list[Worker] = []
+        self.resting: list[Worker] = []
+        self.local_data = LocalData()
 
     def take(self) -> Worker:
-        """Return a waiting worker, a new one if none is left."""
-        return self.free.pop() if self.free else Worker(self._run)
+        """Return a waiting worker that remembers nothing, a new one if there is none."""
+        if self.free:
+            return self.free.pop()
+        if self.resting and not self.local_data.changed():
+            return self.resting.pop()
+        return Worker(self._run)
+
+    def give_back(self, worker: Worker) -> None:
+        """Take a worker back whose task is done."""
+        worker.task = None
+        worker.forget()
+        self.resting.append(worker)
+
+    def settle(self) -> None:
+        """At the end of an execution: keep the workers that remember nothing, end the others."""
+        resting, self.resting = self.resting, []
+        if self.local_data.changed():
+            _end(resting)
+            self.local_data.settle()
+        else:
+            self.free += resting
 
     def close(self) -> None:
-        """End every waiting worker."""
-        while self.free:
-            self.free.pop().retire()
+        """End every waiting worker, and wait for the end."""
+        _end(self.free + self.resting)
+        self.free, self.resting = [], []
 
 
-def fresh_context(entry: Callable[[], None]) -> Callable[[], None]:
-    """Wrap ``entry`` so that it runs in an empty context, as in a thread just made."""
-    run = contextvars.Context().run
-    return lambda: run(entry)
-
-
-_get_dict = ctypes.PYFUNCTYPE(ctypes.c_void_p)(("PyThreadState_GetDict", ctypes.pythonapi))
-
-
-def thread_dictionary() -> dict[Any, Any] | None:
-    """Return the calling thread's storage behind ``threading.local`` (``PyThreadState_GetDict``).
-
-    Clearing it is the only way to make a reused thread forget; there is no Python name for it.
-    """
-    address = _get_dict()
-    if not address:
-        return None
-    found: dict[Any, Any] = ctypes.cast(address, ctypes.py_object).value
-    return found
+def _end(workers: list[Worker]) -> None:
+    for worker in workers:
+        worker.retire()
+    for worker in workers:
+        worker.wait()

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 NAMES: Final = ("portfolio", "random", "pct", "pos", "surw", "directed", "exhaustive")
 
 
-def dealer(
-    name: str, seed: int, profile: Profile, bound: int
-) -> Callable[[int], Strategy]:
+def dealer(name: str, seed: int, profile: Profile, bound: int) -> Callable[[int], Strategy]:
     """Return a function from the execution's number to its strategy.
 
     :class:`~lab.errors.UsageError` for an unknown name.

@@ -1,0 +1,38 @@
+"""Threads and futures hashed by number, not by address, so that sets of them keep one order.
+
+``ThreadPoolExecutor`` joins its threads in the order of a set, ``wait`` and ``as_completed`` keep
+futures in sets: with hashes made of addresses the same decisions would lead to different
+executions. Objects made outside an execution keep the hash they had.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from lab.hunt import _real
+from lab.hunt.locks import Bench
+
+KINDS: Final[tuple[type, ...]] = (threading.Thread, concurrent.futures.Future)
+_NUMBER: Final = "_lab_number"
+
+
+def steady_hash(self: Any) -> int:
+    """Stand in for ``__hash__`` of a numbered class."""
+    number = self.__dict__.get(_NUMBER)
+    return object.__hash__(self) if number is None else hash(number)
+
+
+def numbered(initialise: Callable[..., None]) -> Callable[..., None]:
+    """Return ``initialise`` with a number given first, in controlled threads."""
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - stands in for one
+        engine = Bench.engine
+        if engine.by_ident.get(_real.get_ident()) is not None:
+            engine.made += 1
+            self.__dict__[_NUMBER] = engine.made
+        initialise(self, *args, **kwargs)
+
+    return __init__

@@ -1,0 +1,69 @@
+"""Making a reused thread forget: its context and what it left in ``threading.local`` objects.
+
+A new thread starts with neither. Context is easy: each task runs in an empty one. Thread-local data
+has no public handle. Up to 3.12 it lies in a dictionary that ``PyThreadState_GetDict`` returns and
+that can be cleared; from 3.13 on it lies in the local object, keyed by thread, and goes only with
+the thread. So there the local objects are watched, and when an execution left data in one of them
+the pool's threads are ended and made anew.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextvars
+import ctypes
+import gc
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+CLEARABLE: Final = sys.version_info < (3, 13)
+
+_get_dict = ctypes.PYFUNCTYPE(ctypes.c_void_p)(("PyThreadState_GetDict", ctypes.pythonapi))
+
+
+def fresh_context(entry: Callable[[], None]) -> Callable[[], None]:
+    """Wrap ``entry`` so that it runs in an empty context, as in a thread just made."""
+    run = contextvars.Context().run
+    return lambda: run(entry)
+
+
+def thread_dictionary() -> dict[Any, Any] | None:
+    """Return the calling thread's storage behind ``threading.local``; None where it is not there."""
+    address = _get_dict() if CLEARABLE else None
+    if not address:
+        return None
+    found: dict[Any, Any] = ctypes.cast(address, ctypes.py_object).value
+    return found
+
+
+class LocalData:
+    """The ``threading.local`` objects that exist when a hunt begins, and how full they are.
+
+    One made during an execution dies with it, so only these can carry data to the next.
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[dict[Any, Any]] = []
+        self._size = 0
+
+    def watch(self) -> None:
+        """Find the objects; nothing to do where a thread's data can be cleared."""
+        if CLEARABLE:
+            return
+        self._kept = [
+            inner
+            for found in gc.get_objects()
+            if issubclass(type(found), _thread._local)
+            for inner in gc.get_referents(found)
+            if type(inner) is dict
+        ]
+        self.settle()
+
+    def changed(self) -> bool:
+        """Whether some thread has left data, or taken its own away, since :meth:`settle`."""
+        return sum(map(len, self._kept)) != self._size
+
+    def settle(self) -> None:
+        """Take the present state as the one to compare with."""
+        self._size = sum(map(len, self._kept))
