@@ -25,6 +25,7 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     ("threading.py", "Semaphore.acquire", "semaphore"),
     ("threading.py", "Condition.wait_for", "condition"),
     ("threading.py", "Condition.wait", "condition"),
+    ("<frozen importlib._bootstrap>", "_ModuleLock.acquire", "import"),
     ("queue.py", "Queue.get", "queue-get"),
     ("queue.py", "Queue.put", "queue-put"),
     ("queue.py", "Queue.join", "queue-join"),
@@ -120,7 +121,7 @@ def _by_rule(scene: Scene, thread: Thread, library: int) -> Blocked | None:
     for index in reversed(range(library)):
         frame = thread.frames[index]
         for file, function, kind in _RULES:
-            if frame.function == function and frame.file.endswith("/" + file):
+            if frame.function == function and f"/{frame.file}".endswith("/" + file):
                 return _described(scene, thread, kind, index)
     idle = any(_is_idle(thread, i) for i in range(library)) or _helper(thread)
     return Blocked(thread, "idle", None, idle=True) if idle else None
@@ -128,13 +129,15 @@ def _by_rule(scene: Scene, thread: Thread, library: int) -> Blocked | None:
 
 def _described(scene: Scene, thread: Thread, kind: str, index: int) -> Blocked:
     users = thread.users
+    target = scene.local_object(thread, index, "self")
+    name = _module(thread, target) if kind == "import" else _name(scene, thread, users, index)
     idle = users is None and any(_is_idle(thread, i) for i in range(len(thread.frames)))
     return Blocked(
         thread,
         kind,
         users,
-        name=_name(scene, thread, users, index),
-        target=scene.local_object(thread, index, "self"),
+        name=name,
+        target=target,
         address=scene.address(thread, index, "self"),
         idle=kind != "send" and (idle or _helper(thread)),
     )
@@ -157,6 +160,12 @@ def _name(scene: Scene, thread: Thread, users: int | None, library: int) -> str:
     text = scene.snapshot.sources.get(frame.file, "")
     method = thread.frames[library].function.rpartition(".")[2]
     return called_on(text, frame.function, frame.line, method)
+
+
+def _module(thread: Thread, lock: RemoteObject | None) -> str:
+    """Return the name of the module that an import lock is for."""
+    name = thread.process.objects.get(lock.attributes.get("name", 0)) if lock else None
+    return name.text if name else ""
 
 
 def _lock(scene: Scene, thread: Thread) -> Blocked | None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from lab.diagnose.blocked import LOCK, Blocked
 from lab.diagnose.holders import Claims, Holder, holder_of, object_key, permits
+from lab.diagnose.imports import importer_of
 from lab.diagnose.scene import HELPERS, Scene, Thread
 from lab.model import Edge, Evidence, RemoteObject, Resource
 
 _KINDS = {
     "thread": "Thread",
     "process": "Process",
+    "import": "import lock",
     "event": "Event",
     "barrier": "Barrier",
     "semaphore": "Semaphore",
@@ -65,6 +67,8 @@ def _holder(scene: Scene, claims: Claims, wait: Blocked) -> Holder:
         return holder_of(scene, claims, wait.thread, wait.key)
     if wait.kind == "thread":
         return _joined_thread(scene, wait)
+    if wait.kind == "import":
+        return importer_of(scene, wait)
     if wait.kind in ("process", "subprocess"):
         return _joined_process(scene, wait)
     if wait.kind == "semaphore" and wait.address:
@@ -142,7 +146,7 @@ def _resource(scene: Scene, wait: Blocked) -> Resource:
             identity=_identity(wait.key),
         )
     kind = _KINDS[wait.kind]
-    if wait.target and wait.kind not in ("thread", "process"):
+    if wait.target and wait.kind not in ("thread", "process", "import"):
         kind = _public(wait.target.type)
     where = f"{wait.address:#x}" if wait.address else wait.thread.key
     pid = wait.thread.stack.pid

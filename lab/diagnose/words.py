@@ -71,7 +71,7 @@ def _name_there(link: Link) -> str:
 def _tail(link: Link) -> str:
     if link.holder.nobody:
         return ", " + _NOBODY[link.holder.nobody].format(because=link.holder.because)
-    if link.wait.kind != LOCK:
+    if link.wait.kind not in (LOCK, "import"):
         piped = link.holder.thread and link.wait.kind in ("send", "receive")
         return f": {link.holder.because}" if piped else ""
     if link.holder.thread and link.holder.thread.id == link.waiter.id:

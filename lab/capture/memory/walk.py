@@ -30,6 +30,7 @@ WAITABLE: dict[str, tuple[str, ...]] = {
     "threading.Event": ("_cond", "_flag"),
     "threading.Semaphore": ("_cond", "_value"),
     "threading.Barrier": ("_cond", "_parties", "_count", "_state"),
+    "_frozen_importlib._ModuleLock": ("name", "owner"),
     "queue.Queue": ("mutex", "maxsize", "unfinished_tasks"),
     "_queue.SimpleQueue": (),
     "concurrent.futures._base.Future": ("_condition", "_state"),
@@ -163,6 +164,7 @@ def _is_users(facts: TypeFacts) -> bool:
         "multiprocessing",
         "queue",
         "_queue",
+        "_frozen_importlib",
         "concurrent",
         "subprocess",
     )
