@@ -86,7 +86,7 @@ def parse(text: str) -> tuple[ThreadStack, ...]:
 def _thread(raw: dict[str, Any]) -> ThreadStack:
     return ThreadStack(
         pid=raw["pid"],
-        tid=raw["os_thread_id"] or 0,
+        tid=raw["os_thread_id"] or (raw["pid"] if raw["thread_name"] == "MainThread" else 0),
         ident=raw["thread_id"],
         name=raw["thread_name"] or "",
         frames=tuple(map(_frame, raw["frames"])),

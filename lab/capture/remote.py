@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,8 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 _STANDARD = re.compile(r"^<|/lib(?:64)?/python3\.\d+t?/(?!site-packages|dist-packages)")
 _LONGEST_SOURCE = 1 << 20
 _LONGEST_SEARCH_S = 2.0
+_MOST_FILES = 300
+_TAKES = re.compile(r"\.acquire\(|contextmanager")
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class Facts:
     searched: tuple[str, ...] = ()
     threads: tuple[ThreadStack, ...] = ()
     """The stacks, with the variables added that functions share with those around them."""
+    helpers: tuple[str, ...] = ()
+    """The program's own files: one of them may take a lock and return with it."""
     worker: str = ""
     """``multiprocessing.current_process().name``, unless it is no worker of that module."""
     error: str = ""
@@ -53,6 +57,13 @@ def sources(stacks: Iterable[ThreadStack]) -> dict[str, str]:
         if not is_standard(file) and (text := _load(file)) is not None:
             found[file] = text
     return found
+
+
+def helper_sources(facts: Iterable[Facts], known: Mapping[str, str]) -> dict[str, str]:
+    """Return the text of the program's other files that may take locks for their callers."""
+    files = {file for one in facts for file in one.helpers} - set(known)
+    texts = {file: _load(file) for file in sorted(files)}
+    return {file: text for file, text in texts.items() if text and _TAKES.search(text)}
 
 
 def _load(file: str) -> str | None:
@@ -107,7 +118,7 @@ def _read(
     found = gather(objects, roots, words)
     searched = _search(objects, found, keys, deadline)
     kept = {file: few for file, table in names.items() if (few := _keep(table, found))}
-    return Facts(found, kept, searched, stacks, worker)
+    return Facts(found, kept, searched, stacks, tuple(modules.files(_MOST_FILES)), worker)
 
 
 def _worker(objects: Objects, modules: Modules) -> str:

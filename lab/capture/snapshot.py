@@ -17,7 +17,7 @@ from lab import procfs
 from lab.capture.ends import pipe_ends
 from lab.capture.labels import label_of
 from lab.capture.memory import Interpreter, find_interpreter
-from lab.capture.remote import Facts, read_facts, sources
+from lab.capture.remote import Facts, helper_sources, read_facts, sources
 from lab.capture.stacks import Stacks, read_stacks
 from lab.kernel import thread_waits
 from lab.model import (
@@ -67,6 +67,7 @@ def take_snapshot(
     _dump_all(python, deadline)
     texts = sources(stack for subject in python for stack in subject.stacks.threads)
     _read_objects(python, texts, waits, deadline)
+    texts |= helper_sources([subject.facts for subject in python], texts)
     runs = {(wait.pid, wait.tid): wait.runs for wait in waits}
     stable = _confirm(python, deadline, runs) if confirm and python else None
     if not confirm:

@@ -93,8 +93,13 @@ def _native_threads_run(scene: Scene) -> bool:
 
 
 def _asleep_for_good(thread: Thread) -> bool:
-    """Whether the kernel shows an endless wait, though what it is for was not recognised."""
-    return bool(thread.wait and thread.wait.closed and not thread.timed and not thread.moved)
+    """Whether the kernel shows an endless wait, though what it is for was not recognised.
+
+    Also true where the kernel shows nothing of the thread, as py-spy gives no thread id on 3.10.
+    """
+    if thread.wait is None:
+        return not thread.moved
+    return thread.wait.closed and not thread.timed and not thread.moved
 
 
 def _closed(link: Link) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.diagnose.source import (
     Function,
@@ -34,6 +34,8 @@ class Effect:
     frees: tuple[str, ...] = ()
     manager: bool = False
     """Whether it takes them for the body of a ``with`` only."""
+    method: bool = False
+    """Whether its first parameter is the object that it is called on."""
 
 
 class Helpers:
@@ -78,7 +80,8 @@ class Helpers:
         """Yield the locks that a call takes or frees, in the names of its caller."""
         if isinstance(call.func, ast.Attribute):
             effect = self._only(call.func.attr)
-            arguments = (call.func.value, *call.args)
+            own = (call.func.value,) if effect and effect.method else ()
+            arguments: tuple[ast.expr, ...] = (*own, *call.args)
         elif isinstance(call.func, ast.Name):
             effect = self._only(call.func.id)
             arguments = tuple(call.args)
@@ -123,6 +126,7 @@ def _effects(text: str) -> tuple[tuple[str, Effect], ...]:
     }
     for node in ast.walk(module):
         if isinstance(node, ast.FunctionDef) and (effect := _sum_up(text, node)):
+            effect = replace(effect, method=id(node) in owners)
             found.append((node.name, effect))
             if id(node) in owners:
                 found.append((f"{owners[id(node)]}.{node.name}", effect))

@@ -90,7 +90,7 @@ class Scene:
         )
         return [
             Thread(
-                id=f"{stack.pid}/{stack.tid}",
+                id=f"{stack.pid}/{stack.tid or f'ident-{stack.ident:x}'}",
                 label=self._label(capture, stack),
                 process=capture,
                 stack=_own_part(capture, stack),

@@ -110,7 +110,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
     taken_s: float
     processes: tuple[ProcessCapture, ...]
     sources: dict[str, str] = msgspec.field(default_factory=dict)
-    """The text of every source file that a frame outside the standard library refers to."""
+    """The text of every source file that a frame outside the standard library refers to, and of
+    the program's other files that may take a lock for their callers."""
     stable: bool | None = None
     """Whether a second dump showed the same stacks; ``None`` when only one was taken."""
 

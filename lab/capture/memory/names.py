@@ -6,6 +6,7 @@ belongs to is the one whose ``__file__`` is that file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePath
 
@@ -15,6 +16,7 @@ from lab.capture.memory.objects import Objects
 
 _MOST_MODULES = 5000
 _MOST_NAMES = 200
+_INSTALLED = re.compile(r"/lib(?:64)?/python3\.\d+t?/")
 _MAIN = ("__main__", "__mp_main__")
 
 
@@ -49,6 +51,20 @@ class Modules:
         """Return the address of a global of a module that is known by its name."""
         dictionary = self._dictionaries.get(module)
         return self._objects.lookup(dictionary, name) if dictionary else None
+
+    def files(self, limit: int) -> Iterator[str]:
+        """Yield the ``__file__`` of up to ``limit`` modules outside the standard library."""
+        for dictionary in self._dictionaries.values():
+            try:
+                address = self._objects.lookup(dictionary, "__file__")
+                file = self._objects.text(address) if address else ""
+            except CannotReadMemoryError:
+                continue
+            if file.endswith(".py") and not _INSTALLED.search(file):
+                yield file
+                limit -= 1
+                if not limit:
+                    return
 
     def globals_of(self, file: str, words: Collection[str]) -> dict[str, int]:
         """Return name and address of the globals of ``file`` that are among ``words``."""

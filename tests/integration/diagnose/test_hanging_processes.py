@@ -86,8 +86,7 @@ def test_a_wait_that_nobody_can_satisfy(
 def test_both_ends_of_a_pipe_are_waited_on(look: Callable, method: str) -> None:
     seen = look("processes.py", "pipe", method)
 
-    # The kernel does not tell the two ends of a socket pair to belong together.
-    assert seen.diagnosis.cause is Cause.UNKNOWN
+    assert seen.diagnosis.cause is Cause.UNSATISFIED_WAIT
     assert seen.edge("main", "main-receives").holder is None
     assert seen.edge("worker-1", "pipe-receives").holder is None
 

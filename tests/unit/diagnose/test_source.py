@@ -196,6 +196,13 @@ def test_helpers_are_read_as_what_they_leave_taken(marker: str, expected: list[s
     assert not any(use.certain for use in found)
 
 
+def test_a_helper_in_another_module_is_a_function_and_no_method() -> None:
+    other = "def take(lock):\n    lock.acquire()\n"
+    text = "def f(a):\n    other.take(a)\n    g()\n"
+    found = list(Helpers({"a.py": text, "other.py": other}).held(text, "f", 3))
+    assert [use.text for use in found] == ["a"]
+
+
 def test_an_object_that_locks_when_entered() -> None:
     helpers = Helpers({"a.py": HELPERS})
     assert [use.text for use in helpers.entered("m.Store", "box.store", 3)] == ["box.store.lock"]
