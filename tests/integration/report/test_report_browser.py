@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import pytest
@@ -20,6 +21,7 @@ from playwright.sync_api import Browser
 from lab.model import Outcome, RunRecord, VerdictKind
 from lab.report.html import render
 from lab.scenario import OutcomeKind
+from tests.integration.lab_command import lab
 from tests.integration.report.browser import CHROMIUM, Opened, browser, opened
 from tests.unit.report import hostile, runs
 
@@ -80,9 +82,12 @@ def violations(view: Opened) -> list[str]:
     return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
 
 
-@SIZES
-@SCHEMES
-@pytest.mark.parametrize("kind", KINDS)
+VIEWS = [("deadlock", size, scheme) for size in (PHONE, DESKTOP) for scheme in ("light", "dark")]
+VIEWS += [(kind, PHONE, "dark") for kind in KINDS if kind != "deadlock"]
+VIEWS += [(kind, DESKTOP, "light") for kind in KINDS if kind != "deadlock"]
+
+
+@pytest.mark.parametrize(("kind", "size", "scheme"), VIEWS)
 def test_the_page_is_quiet_accessible_and_fits(
     chromium: Browser, pages: dict[str, Path], kind: str, size: tuple[int, int], scheme: str
 ) -> None:
@@ -94,6 +99,43 @@ def test_the_page_is_quiet_accessible_and_fits(
         assert violations(view) == []
         assert view.requests == [pages[kind].as_uri()]
         assert view.complaints == []
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the page that a real run wrote, with all its captures beside it."""
+    root = tmp_path_factory.mktemp("real")
+    done = lab("run", "deadlock", "--output", root)
+    assert done.code == 0, done.err
+    (page,) = root.glob("deadlock/*/report.html")
+    return page
+
+
+@SIZES
+@SCHEMES
+def test_the_page_of_a_real_run_is_quiet_accessible_and_fits(
+    chromium: Browser, real: Path, size: tuple[int, int], scheme: str
+) -> None:
+    width, height = size
+    with opened(chromium, real, width=width, height=height, scheme=scheme) as view:
+        assert view.page.evaluate(SPILL) == 0
+        view.page.evaluate(UNFOLD)
+        assert violations(view) == []
+        assert view.requests == [real.as_uri()]
+        assert view.complaints == []
+        assert view.page.get_by_text("wanted here by worker-1 and worker-2").count() == 2
+    assert real.stat().st_size < 500_000
+
+
+def test_every_link_of_a_real_run_leads_to_a_file(chromium: Browser, real: Path) -> None:
+    with opened(chromium, real, width=1280, height=900, scheme="light") as view:
+        links = view.page.evaluate(
+            "[...document.querySelectorAll('a[href]')].map(each => each.href)"
+        )
+    here = real.as_uri()
+    files = {link for link in links if not link.startswith(f"{here}#")}
+    assert any(link.endswith(".html") for link in files), "a flame graph"
+    assert all(Path(unquote(urlsplit(link).path)).is_file() for link in files)
 
 
 def test_everything_that_scrolls_and_every_link_can_be_reached_by_keyboard(
