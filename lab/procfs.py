@@ -6,7 +6,9 @@ reads as ``None`` or as empty. Linux only; the callers decide what to say elsewh
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -135,7 +137,12 @@ def file_descriptors(pid: int) -> dict[int, str]:
         numbers = os.listdir(f"/proc/{pid}/fd")
     except OSError:
         return {}
-    return {int(n): target for n in numbers if (target := link(f"/proc/{pid}/fd/{n}"))}
+    found = {}
+    for number in numbers:
+        with contextlib.suppress(OSError):
+            # os.readlink, because this is done for every descriptor of the machine.
+            found[int(number)] = os.readlink(f"/proc/{pid}/fd/{number}")  # noqa: PTH115
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +155,8 @@ class Mapping:
     offset: int
     inode: int
     path: str
+    device: str = ""
+    """Major and minor number: an inode alone does not tell a file from all others."""
 
     @property
     def shared(self) -> bool:
@@ -167,6 +176,7 @@ def mappings(pid: int) -> Iterator[Mapping]:
             offset=int(fields[2], 16),
             inode=int(fields[4]),
             path=fields[5] if len(fields) > 5 else "",
+            device=fields[3],
         )
 
 
@@ -270,6 +280,15 @@ def all_pids() -> list[int]:
 def schedstat(pid: int, tid: int) -> bytes | None:
     """Return a thread's time on a CPU, time in a queue and number of turns, as one text."""
     return read(f"/proc/{pid}/task/{tid}/schedstat")
+
+
+_SHARED_MAPPING = re.compile(r"^\S+ ...s \S+ (\S+) (\d+)", re.MULTILINE)
+
+
+def shared_files(pid: int) -> set[tuple[str, int]]:
+    """Return (device, inode) of all that ``pid`` has mapped so that others see its writes."""
+    text = (read(f"/proc/{pid}/maps", 1 << 24) or b"").decode(errors="replace")
+    return {(device, int(inode)) for device, inode in _SHARED_MAPPING.findall(text)}
 
 
 SHARED_MEMORY = "/dev/shm"

@@ -66,14 +66,9 @@ class Tree:
         )
 
     @cached_property
-    def mapped_outside(self) -> frozenset[int]:
-        """The inodes of all shared mappings of the processes of ``outside``."""
-        return frozenset(
-            mapping.inode
-            for pid in self.outside
-            for mapping in procfs.mappings(pid)
-            if mapping.shared and mapping.inode
-        )
+    def mapped_outside(self) -> frozenset[tuple[str, int]]:
+        """Device and inode of all shared mappings of the processes of ``outside``."""
+        return frozenset(file for pid in self.outside for file in procfs.shared_files(pid))
 
     @cached_property
     def locks(self) -> tuple[procfs.FileLock, ...]:
@@ -100,7 +95,7 @@ class Tree:
         if mapping is None or not mapping.shared:
             return Ends(f"futex:{pid}:{address:x}", closed=True)
         key = f"futex:shm:{mapping.inode}:{address - mapping.start + mapping.offset:x}"
-        if mapping.inode in self.mapped_outside:
+        if (mapping.device, mapping.inode) in self.mapped_outside:
             return OPEN("a process outside the tree maps the same memory", key)
         path = self._path(mapping)
         assuming = f"nobody outside the tree opens {path}" if path else ""

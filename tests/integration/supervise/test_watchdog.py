@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,19 @@ def test_an_end_of_a_pipe_in_the_lab_is_no_proof(tmp_path, eventually):
         os.close(reader)
         os.close(writer)
     assert "outside the tree" in " ".join(wait.because for wait in progress.waits)
+
+
+def test_a_semaphore_that_the_lab_has_open_is_no_proof(tmp_path, eventually):
+    lock = get_context("spawn").Lock()
+    source = f"""
+import _multiprocessing
+lock = _multiprocessing.SemLock._rebuild(0, 1, 1, {lock._semlock.name!r})
+say('waits'); lock.acquire()
+"""
+    with lock, Supervisor(launch(source, tmp_path)) as target:
+        eventually(lambda: b"waits" in (tmp_path / "stdout.txt").read_bytes())
+        progress = poll_until(Watchdog(target.tree, outside=()), "quiet")
+    assert "outside the tree maps the same memory" in progress.waits[0].because
 
 
 def test_without_the_right_to_look_there_is_no_proof(tmp_path, monkeypatch):
