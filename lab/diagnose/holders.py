@@ -263,11 +263,11 @@ def _by_source(claims: Claims, on: list[Claim], waiter: Thread, key: str) -> Hol
             " lock, but not the thread that would release it"
         )
         return Holder(Evidence.SAME_OBJECT, because, nobody=NoHolder.INHERITED_BY_FORK)
-    if waiter.process.process.pid in claims.obscure:
-        return Holder(Evidence.UNKNOWN, "no thread of the process is seen to hold it")
     if claims.suspended:
         because = "no thread is seen to hold it; a suspended generator or coroutine may"
         return Holder(Evidence.UNKNOWN, because)
+    if waiter.process.process.pid in claims.obscure:
+        return Holder(Evidence.UNKNOWN, "no thread of the process is seen to hold it")
     if waiter.process.forked:
         return _of_a_fork(claims, waiter, key)
     because = "it is taken, but no live thread is inside a `with` or after an `acquire()` of it"

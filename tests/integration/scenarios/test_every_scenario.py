@@ -1,0 +1,76 @@
+"""Every built-in scenario, faulty and corrected, once in every variant in which it exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab import registry, runner
+from lab.model import RunRecord, Trial, VerdictKind
+from lab.scenario import OutcomeKind, Scenario, Workers
+
+NAMES = sorted(entry.name for entry in registry.installed() if not entry.error)
+
+
+def run(name: str, output: Path, *, corrected: bool) -> RunRecord:
+    found = registry.find(name)
+    scenario = found.scenario
+    methods = scenario.start_methods if Workers.PROCESSES in scenario.variants else ()
+    request = runner.RunRequest(
+        found=found,
+        variants=runner.choose_variants(scenario.variants, "all", methods, scenario.start_methods),
+        parameters=scenario.arguments({}),
+        corrected=corrected,
+        heap=False,
+        output=output,
+    )
+    return runner.run(request, lambda _event: None)
+
+
+def complaints(trial: Trial) -> list[str]:
+    assert trial.verdict is not None
+    return [
+        f"{trial.id}: {check.name}: saw {check.seen}, wanted {check.wanted}"
+        for check in trial.verdict.checks
+        if check.passed is not True
+    ]
+
+
+def said(record: RunRecord, trial: Trial) -> str:
+    files = [out.artifact for out in trial.output if out.artifact]
+    return "".join((Path(record.directory) / file).read_text() for file in files)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_faulty_version_shows_its_fault_and_is_diagnosed(name: str, tmp_path: Path) -> None:
+    record = run(name, tmp_path, corrected=False)
+
+    assert record.result is not None
+    wanted = record.header.expectation.outcome
+    for trial in record.result.trials:
+        assert complaints(trial) == []
+        assert trial.outcome.kind is wanted
+        assert (trial.outcome.proof is not None) == (wanted is OutcomeKind.DEADLOCKED)
+        if trial.experiment is None:  # else a worker may well mourn the one that was killed
+            assert "Traceback" not in said(record, trial)
+    assert record.result.verdict is VerdictKind.AS_EXPECTED
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_corrected_version_ends_and_leaves_nothing(name: str, tmp_path: Path) -> None:
+    record = run(name, tmp_path, corrected=True)
+
+    assert record.result is not None
+    for trial in record.result.trials:
+        assert complaints(trial) == []
+        assert (trial.outcome.kind, trial.outcome.exit_code) == (OutcomeKind.EXITED, 0)
+        assert trial.reaped is not None
+        assert (trial.reaped.killed, trial.reaped.leftovers) == (0, ())
+        assert said(record, trial) == ""  # a worker that failed would have left a traceback
+    assert record.result.verdict is VerdictKind.AS_EXPECTED
+
+
+def test_the_group_of_deadlocks_is_complete() -> None:
+    scenarios: list[Scenario] = [registry.find(name).scenario for name in NAMES]
+    assert sum("deadlock" in scenario.tags for scenario in scenarios) >= 18
