@@ -38,7 +38,7 @@ Observer = Callable[[Task, Site], None]
 class Engine:
     """Runs one execution after the other under a strategy; see the module for the invariants."""
 
-    def __init__(self, *, gil: bool = False, max_steps: int = 20_000) -> None:
+    def __init__(self, *, gil: bool = False, max_steps: int = 100_000) -> None:
         self.gil = gil
         self.max_steps = max_steps
         self.quantum = QUANTUM
@@ -66,6 +66,11 @@ class Engine:
         self.made = 0  # threads and futures, which are hashed by number
         self.looks = 0  # at the clock, since time last passed by itself
         self._timers = Timers()
+
+    def loosen(self, times: int) -> None:
+        """Widen the limits in steps, for executions that count more places than the hunt did."""
+        self.quantum *= times
+        self.max_steps *= times
 
     # -- one execution
 

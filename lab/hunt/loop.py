@@ -131,7 +131,7 @@ class Search:
         if not self.failure.same_bug(outcome.failure):
             return None
         self.session.monitor.widen()
-        engine.quantum *= SLICES
+        engine.loosen(SLICES)
         switches = self._fails(tuple(retrace.followed))
         if switches is None or not self.settings.shrink:
             return switches

@@ -31,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bound: int = 2
     trace: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
-    max_steps: int = 20_000
+    max_steps: int = 100_000
     stall: float = 2.0
     shrink: bool = True
     pin: bool = True

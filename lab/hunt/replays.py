@@ -13,7 +13,7 @@ from lab.hunt.schedule import Schedule, read
 from lab.hunt.session import Session
 from lab.hunt.strategies.replay import Replay
 
-# A replay decides at every visible place, a hunt only at some: what was no spin there is none here.
+# A replay stops at every visible place, a hunt at some: its limits in steps are that much wider.
 SLICES: int = 20
 
 
@@ -38,7 +38,7 @@ def replay(
     with Session(
         body, scope, plan.model, max_steps=asked.max_steps, stall=asked.stall, pin=asked.pin
     ) as session:
-        session.engine.quantum *= SLICES
+        session.engine.loosen(SLICES)
         for number in range(times):
             strategy = Replay(plan.switches)
             last = number == times - 1

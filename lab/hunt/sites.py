@@ -18,6 +18,7 @@ Two models decide what is a site (the measurements are in the quality tests):
 from __future__ import annotations
 
 import dis
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePath
 from types import CodeType
@@ -58,7 +59,7 @@ class Site:
     """
 
     __slots__ = (
-        "_anchor", "access", "code", "cold", "hot", "kind", "label", "line", "name", "offset",
+        "_anchor", "access", "code", "cold", "hot", "kind", "label", "line", "name", "nth", "offset",
         "point", "racing", "seen", "signal", "span", "variable",
     )  # fmt: skip
 
@@ -82,6 +83,7 @@ class Site:
         self.line = line
         self.cold = cold
         self.label = label or name
+        self.nth = 1  # among those of the same kind and name on the line
         self.span: tuple[int, int, int, int] | None = None
         self._anchor: str | None = None
         self.hot = False
@@ -104,6 +106,7 @@ class Site:
             if self.code is not None:
                 line = self.line - self.code.co_firstlineno
                 what = f"{self.code.co_qualname}+{line} {what}"
+                what += f" #{self.nth}" if self.nth > 1 else ""
             elif self.kind == LOCK:
                 what = f"{what} {self.variable}"
             self._anchor = what
@@ -181,10 +184,11 @@ def _rebound(code: CodeType) -> Iterator[str]:
 def visible_accesses(code: CodeType, names: Names) -> Iterator[Site]:
     """Yield a site for every instruction of ``code`` that touches what others could reach."""
     previous: dis.Instruction | None = None
+    alike: Counter[tuple[int, str, str]] = Counter()
     for instruction in dis.get_instructions(code):
         found = _classify(code, instruction, previous, names)
         if found is not None:
-            yield _placed(found, code, instruction)
+            yield _numbered(_placed(found, code, instruction), alike)
         if instruction.opname not in ("EXTENDED_ARG", "CACHE"):
             previous = instruction
 
@@ -196,6 +200,7 @@ def switch_points(code: CodeType) -> Iterator[Site]:
     ``RESUME`` looks for requests at a function's start and after ``yield`` (arguments 0 and 1),
     not after ``yield from`` or ``await`` (2 and 3).
     """
+    alike: Counter[tuple[int, str, str]] = Counter()
     for instruction in dis.get_instructions(code):
         if instruction.opname == "RESUME" and (instruction.arg or 0) & 3 < 2:
             kind = RESUME
@@ -203,15 +208,26 @@ def switch_points(code: CodeType) -> Iterator[Site]:
             kind = JUMP
         else:
             continue
-        yield _placed(Site(kind, kind, ANYTHING), code, instruction)
+        yield _numbered(_placed(Site(kind, kind, ANYTHING), code, instruction), alike)
 
 
 def call_site(code: CodeType, offset: int, name: str, *, cold: bool) -> Site:
     """Return the site of a call in ``code`` to something outside the scheduler's view."""
     site = Site(CALL, name, ANYTHING, cold=cold)
+    on_line: Counter[int | None] = Counter()
     for instruction in dis.get_instructions(code):
+        line = instruction.positions.lineno if instruction.positions else None
+        on_line[line] += instruction.opname.startswith("CALL")
         if instruction.offset == offset:
+            site.nth = on_line[line]
             return _placed(site, code, instruction)
+    return site
+
+
+def _numbered(site: Site, alike: Counter[tuple[int, str, str]]) -> Site:
+    key = (site.line, site.kind, site.name)
+    alike[key] += 1
+    site.nth = alike[key]
     return site
 
 

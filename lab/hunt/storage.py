@@ -29,7 +29,7 @@ def fresh_context(entry: Callable[[], None]) -> Callable[[], None]:
 
 
 def thread_dictionary() -> dict[Any, Any] | None:
-    """Return the calling thread's storage behind ``threading.local``; None where it is not there."""
+    """Return the calling thread's storage behind ``threading.local``, where it is there."""
     address = _get_dict() if CLEARABLE else None
     if not address:
         return None
