@@ -17,6 +17,7 @@ NAME = "pystack"
 _THREAD = re.compile(r"Traceback for thread (\d+) (?:\((.*?)\) )?\[(.*?)\]")
 _FRAME = re.compile(r'\(Python\) File "(.*)", line (\d+), in (.*)')
 _LOCAL = re.compile(r"\s{8}([A-Za-z_.]\w*): (.*)")
+_KIND = re.compile(r"<([A-Za-z_]\w*) at 0x")
 _ADDRESS = re.compile(r" at 0x([0-9a-f]+)>$")
 
 
@@ -47,12 +48,23 @@ def _frames(block: str) -> Iterator[Frame]:
     """Yield the frames of one thread, outermost first, as they are printed."""
     for part in re.split(r"(?=^ {4}\(Python\) File )", block, flags=re.MULTILINE):
         if head := _FRAME.match(part.lstrip()):
+            variables = tuple(_locals(part))
             yield Frame(
-                function=head[3],
+                function=_qualified(head[3], variables),
                 file=head[1],
                 line=int(head[2]),
-                locals=tuple(_locals(part)),
+                locals=variables,
             )
+
+
+def _qualified(function: str, variables: tuple[Local, ...]) -> str:
+    """Return ``Thread.join`` for ``join``, which is all that is printed, going by its ``self``.
+
+    A method that a subclass inherits is put under the name of the subclass.
+    """
+    own = next((one for one in variables if one.name == "self"), None)
+    kind = _KIND.match(own.text) if own else None
+    return f"{kind[1]}.{function}" if kind else function
 
 
 def _locals(part: str) -> Iterator[Local]:

@@ -197,7 +197,8 @@ def _simple_queue(scene: Scene, thread: Thread) -> Blocked | None:
 def _unnamed_lock(scene: Scene, thread: Thread) -> Blocked | None:
     """Return the one taken lock that the line asks for, where the kernel names none.
 
-    From 3.14 on a thread sleeps on a semaphore of its own (``parking_lot.c``), not on the lock.
+    Where no layout is known, only the addresses of locks are. And from 3.14 on, a thread sleeps on
+    a semaphore of its own (``parking_lot.c``), not on the lock.
     """
     if thread.key and not thread.key.startswith(f"futex:{thread.stack.pid}:"):
         return None
@@ -205,11 +206,13 @@ def _unnamed_lock(scene: Scene, thread: Thread) -> Blocked | None:
     uses = site_at(scene.snapshot.sources.get(frame.file, ""), frame.function, frame.line).wants
     names = Names(thread.process, frame)
     locks = [(use, lock_in(thread.process, names.find(use.expression))) for use in uses]
-    taken = [(use, one.lock) for use, one in locks if one and one.lock and one.lock.locked]
+    taken = [
+        (use, one.lock) for use, one in locks if one and one.lock and one.lock.locked is not False
+    ]
     if len(uses) != 1 or len(taken) != 1:
         return None
     use, lock = taken[0]
-    if thread.key and not lock.key.startswith("mutex:"):
+    if thread.key and not lock.key.startswith(("mutex:", "object:")):
         return None  # the kernel names another word than this lock's
     return Blocked(thread, LOCK, 0, name=use.text, key=lock.key)
 

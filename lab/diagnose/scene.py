@@ -9,6 +9,7 @@ from functools import cached_property
 import msgspec
 
 from lab.diagnose.places import first_users, line_of
+from lab.diagnose.printed import with_printed_locks
 from lab.model import (
     Frame,
     ProcessCapture,
@@ -76,11 +77,10 @@ class Scene:
     """A snapshot, indexed."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.processes = {capture.process.pid: capture for capture in snapshot.processes}
-        self.threads = [
-            thread for capture in snapshot.processes for thread in self._threads_of(capture)
-        ]
+        captures = tuple(map(with_printed_locks, snapshot.processes))
+        self.snapshot = msgspec.structs.replace(snapshot, processes=captures)
+        self.processes = {capture.process.pid: capture for capture in captures}
+        self.threads = [thread for capture in captures for thread in self._threads_of(capture)]
 
     def _threads_of(self, capture: ProcessCapture) -> list[Thread]:
         waits = {wait.tid: wait for wait in capture.waits}

@@ -82,8 +82,11 @@ def settle(root: int, *, looks: int = 6, pause_s: float = 0.02) -> None:
     deadline = time.monotonic() + 5.0
     before, same = None, 0
     while same < looks and time.monotonic() < deadline:
-        now = [(tid, procfs.runs(pid, tid)) for pid in tree(root) for tid in procfs.thread_ids(pid)]
-        same = same + 1 if now == before else 0
+        threads = [(pid, tid) for pid in tree(root) for tid in procfs.thread_ids(pid)]
+        now = [(tid, procfs.runs(pid, tid)) for pid, tid in threads]
+        # A thread that is ready and gets no CPU is no more still than one that runs.
+        ready = any((s := procfs.stat(pid, tid)) and s.state == "R" for pid, tid in threads)
+        same = same + 1 if now == before and not ready else 0
         before = now
         time.sleep(pause_s)
 

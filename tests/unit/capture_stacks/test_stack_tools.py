@@ -107,7 +107,7 @@ def test_a_dump_that_makes_no_sense(text: str) -> None:
 def test_the_text_of_pystack() -> None:
     worker, main = pystack.parse(PYSTACK, 8519)
     assert (worker.tid, main.tid, main.name, main.owns_gil) == (8522, 8519, "MainThread", True)
-    assert [frame.function for frame in worker.frames] == ["transfer", "_bootstrap"]
+    assert [frame.function for frame in worker.frames] == ["transfer", "Thread._bootstrap"]
     frame = worker.frames[0]
     assert (frame.file, frame.line) == ("/app/dead lock.py", 20)
     assert [(one.name, one.address, one.argument) for one in frame.locals] == [

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.diagnose import diagnose
@@ -189,6 +189,29 @@ def test_without_source_nothing_is_named() -> None:
     assert not any(edge.no_holder for edge in found.edges)
 
 
+def test_without_objects_the_printed_addresses_of_locals_still_tell() -> None:
+    text = {A: f"<_thread.lock at {A:#x}>", B: f"<_thread.lock at {B:#x}>"}
+    threads = tuple(
+        msgspec.structs.replace(
+            one,
+            frames=tuple(
+                msgspec.structs.replace(
+                    frame,
+                    locals=tuple(
+                        msgspec.structs.replace(local, text=text[local.address or 0])
+                        for local in frame.locals
+                    ),
+                )
+                for frame in one.frames
+            ),
+        )
+        for one in CROSSED
+    )
+    found = diagnose(snapshot(threads, BOTH_WAIT, objects=()))
+    assert found.cause is Cause.LOCK_CYCLE
+    assert [edge.evidence for edge in found.edges] == [Evidence.SAME_OBJECT] * 2
+
+
 def test_without_objects_nothing_is_named() -> None:
     found = diagnose(snapshot(CROSSED, BOTH_WAIT, objects=()))
     assert found.edges == ()
@@ -238,6 +261,7 @@ def test_a_process_that_could_not_be_read_is_said_to_be_unknown() -> None:
 numbers = st.integers(0, 6)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     st.lists(st.tuples(st.sampled_from([A, B]), st.sampled_from([A, B]), numbers), max_size=4),
     st.lists(st.tuples(st.integers(1, 6), st.sampled_from([*KEYS.values(), "", "x"])), max_size=5),

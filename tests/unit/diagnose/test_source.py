@@ -6,7 +6,7 @@ import ast
 import textwrap
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.diagnose.helpers import Helpers
@@ -141,6 +141,7 @@ def programs(draw: st.DrawFn, depth: int = 0) -> tuple[list[str], list[frozenset
     return lines, truth
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(programs())
 def test_nested_holds_are_all_seen(program: tuple[list[str], list[frozenset[str]]]) -> None:
     lines, truth = program
