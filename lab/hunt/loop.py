@@ -21,6 +21,7 @@ from lab.hunt.sites import FREE_THREADED, GIL, Scope
 from lab.hunt.strategies import dealer
 from lab.hunt.strategies.base import Strategy
 from lab.hunt.strategies.replay import Replay, Retrace
+from lab.hunt.turns import Turn
 
 # Executions that are observed, to learn which places race: the first, and later ones that may come
 # to places which the first did not.
@@ -31,6 +32,7 @@ _REPEATED: Final = frozenset((4, 40, 400, 4000))
 _WIDE_EVERY: Final = 128
 _WIDE_FOR: Final = 16
 _SECOND_MODEL: Final = 200  # executions spent on whether the other model has the failure too
+_ATTEMPTS: Final = 3  # to repeat a failing execution
 _BITS: Final = 1 << 23
 
 
@@ -124,11 +126,8 @@ class Search:
     def schedule(self) -> Switches | None:
         """Return the failing schedule by anchors, shrunk; None when it cannot be repeated."""
         engine = self.session.engine
-        assert self.failure is not None
-        turns = list(engine.turns)
-        retrace = Retrace(turns)
-        outcome = self.session.execute(retrace)
-        if not self.failure.same_bug(outcome.failure):
+        retrace = self._retraced(list(engine.turns))
+        if retrace is None:
             return None
         self.session.monitor.widen()
         engine.loosen(SLICES)
@@ -136,6 +135,17 @@ class Search:
         if switches is None or not self.settings.shrink:
             return switches
         return Shrinker(self._fails).shrink(switches)
+
+    def _retraced(self, turns: list[Turn]) -> Retrace | None:
+        """Repeat the failing execution; more than once, for what an execution leaves behind in
+        module state may show only in the next.
+        """
+        assert self.failure is not None
+        for _ in range(_ATTEMPTS):
+            retrace = Retrace(turns)
+            if self.failure.same_bug(self.session.execute(retrace).failure):
+                return retrace
+        return None
 
     def _fails(self, candidate: Switches) -> Switches | None:
         """Return ``candidate`` without what has no effect, or None when it does not fail."""

@@ -59,8 +59,8 @@ class Site:
     """
 
     __slots__ = (
-        "_anchor", "access", "code", "cold", "hot", "kind", "label", "line", "name", "nth", "offset",
-        "point", "racing", "seen", "signal", "span", "variable",
+        "_anchor", "access", "code", "cold", "hot", "kind", "label", "line", "name", "nth",
+        "offset", "point", "racing", "seen", "signal", "span", "variable",
     )  # fmt: skip
 
     def __init__(

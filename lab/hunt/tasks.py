@@ -105,6 +105,8 @@ class Worker:
             if task is None:
                 return
             run(task)
+            if task.lost:  # given up while it was blocked: nobody waits for this thread any more
+                return
             del task
 
     def forget(self) -> None:

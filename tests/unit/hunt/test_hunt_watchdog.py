@@ -1,0 +1,85 @@
+"""What the scheduler cannot control ends a hunt as inconclusive, with the place."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+
+import pytest
+
+from lab.errors import InconclusiveError
+from lab.hunt import Settings, hunt
+
+SHORT = Settings(model="free-threaded", executions=5, stall=0.2)
+
+
+def test_a_worker_blocked_in_a_socket_is_named():
+    ours, theirs = socket.socketpair()
+
+    def body():
+        thread = threading.Thread(target=ours.recv, args=(1,), name="reader")
+        thread.start()
+        thread.join()
+
+    try:
+        result = hunt(body, SHORT)
+        assert not result.found
+        assert not result.conclusive
+        assert "reader" in result.explored.stuck
+        assert "inconclusive" in result.closing_line()
+    finally:
+        theirs.send(b"x")
+        ours.close()
+        theirs.close()
+
+
+def test_the_body_blocked_in_a_socket_is_named_and_freed():
+    ours, theirs = socket.socketpair()
+
+    def body():
+        ours.recv(1)
+
+    result = hunt(body, SHORT)
+    ours.close()
+    theirs.close()
+    assert not result.conclusive
+    assert "test_hunt_watchdog" in result.explored.stuck
+    assert "body" in result.explored.stuck
+
+
+def test_long_work_in_c_is_not_taken_for_a_block():
+    def body():
+        threading.Thread(target=pow, args=(3, 600_000)).start()
+
+    result = hunt(body, Settings(model="free-threaded", executions=20, stall=0.1))
+    assert result.conclusive
+    assert result.explored.stuck is None
+
+
+def test_an_interrupt_ends_the_hunt_and_leaves_nothing():
+    def body():
+        thread = threading.Thread(target=lambda: None)
+        thread.start()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hunt(body, SHORT)
+
+
+def test_without_a_free_monitoring_tool_the_hunt_says_who_holds_them():
+    taken = [tool for tool in range(6) if sys.monitoring.get_tool(tool) is None]
+    for tool in taken:
+        sys.monitoring.use_tool_id(tool, f"other {tool}")
+    try:
+        with pytest.raises(InconclusiveError, match="other"):
+            hunt(lambda: None, SHORT)
+    finally:
+        for tool in taken:
+            sys.monitoring.free_tool_id(tool)
+
+
+def test_names_bound_before_the_hunt_get_their_real_values_back():
+    before = {name: getattr(threading, name) for name in ("Lock", "RLock", "_allocate_lock")}
+    hunt(lambda: None, SHORT)
+    assert {name: getattr(threading, name) for name in before} == before
