@@ -80,6 +80,8 @@ class Supervisor:
         self._control: Lines | None = None
         self._handshake: Lines | None = None
         self._temporary = ""
+        self._shared_before: list[str] = []
+        self._children_before: frozenset[tuple[int, int]] = frozenset()
         self._subreaper = False
         self._status: int | None = None
         self._failure = ""
@@ -112,25 +114,30 @@ class Supervisor:
         self._temporary = tempfile.mkdtemp(prefix="lab-")
         subreaper.acquire()
         self._subreaper = True
-        ours, theirs = socket.socketpair()
-        hand, other_hand = socket.socketpair()
-        with theirs, other_hand:
-            self._control = Lines(ours)
-            self._handshake = Lines(hand)
-            if not self.launch.handshake:
-                hand.close()
-            self._spawn_shim(theirs, other_hand)
-        ours.sendall(json.dumps(self._config(other_hand_number=self._hand_number)).encode() + b"\n")
+        self._open_channels()
         self._listen_until(lambda: bool(self.pid or self._failure), _START_LIMIT_S)
-        if not self.pid:
+        if not self.pid or self._failure:
             raise TargetNotReady("start", self._failure or "its keeper did not answer")
 
-    def _spawn_shim(self, control: socket.socket, hand: socket.socket) -> None:
-        self._hand_number = hand.fileno() if self.launch.handshake else -1
-        passed = [control.fileno(), hand.fileno()][: 2 if self.launch.handshake else 1]
+    def _open_channels(self) -> None:
+        """Start the shim with its ends of the sockets, and tell it what to run."""
+        ours, theirs = socket.socketpair()
+        self._control = Lines(ours)
+        with theirs, contextlib.ExitStack() as stack:
+            passed = [theirs]
+            if self.launch.handshake:
+                hand, other = socket.socketpair()
+                self._handshake = Lines(hand)
+                passed.append(stack.enter_context(other))
+            numbers = [channel.fileno() for channel in passed]
+            self._spawn_shim(numbers)
+        with contextlib.suppress(OSError):  # it has died already: nobody will answer
+            ours.sendall(json.dumps(self._config(*numbers[1:])).encode() + b"\n")
+
+    def _spawn_shim(self, numbers: list[int]) -> None:
         self._shim = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_SHIM), str(control.fileno())],
-            pass_fds=passed,
+            [sys.executable, "-I", "-S", str(_SHIM), str(numbers[0])],
+            pass_fds=numbers,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -139,11 +146,10 @@ class Supervisor:
         self.shim_pid = self._shim.pid
         subreaper.register(self.shim_pid)
 
-    def _config(self, other_hand_number: int) -> dict[str, Any]:
-        env = dict(self.launch.env)
-        env |= {"TMPDIR": self._temporary, subreaper.TOKEN: self._token}
-        if self.launch.handshake:
-            env[HANDSHAKE] = str(other_hand_number)
+    def _config(self, handshake: int = -1) -> dict[str, Any]:
+        env = {**self.launch.env, "TMPDIR": self._temporary, subreaper.TOKEN: self._token}
+        if handshake >= 0:
+            env[HANDSHAKE] = str(handshake)
         return {
             "argv": self.launch.argv,
             "env": env,
@@ -151,7 +157,7 @@ class Supervisor:
             "output": str(self.launch.output),
             "cap_bytes": self.launch.cap_bytes,
             "owner": os.getpid(),
-            "handshake": other_hand_number,
+            "handshake": handshake,
             "temporary": self._temporary,
             "shared_before": self._shared_before,
             "kill_budget_s": KILL_BUDGET_S,
@@ -165,7 +171,7 @@ class Supervisor:
         Returns at once for a program without a handshake. Raises :class:`TargetNotReady` when it
         reports an error, exits, or has said nothing after ``timeout_s`` seconds.
         """
-        if not self.launch.handshake or self._handshake is None:
+        if self._handshake is None:
             return
         until = time.monotonic() + timeout_s
         while True:
@@ -192,7 +198,7 @@ class Supervisor:
 
     def go(self) -> None:
         """Let a program that is ready begin; nothing happens for one without a handshake."""
-        if self._handshake is not None and self.launch.handshake:
+        if self._handshake is not None:
             with contextlib.suppress(OSError):  # it has died meanwhile, which poll() will tell
                 self._handshake.channel.send(b"g")
             self._handshake.channel.close()

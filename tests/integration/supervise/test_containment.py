@@ -240,7 +240,7 @@ def test_leftovers_are_removed_and_those_of_others_are_not(tmp_path, eventually)
             launched.output,
         )
         with Supervisor(launched) as target:
-            eventually(lambda: reported(tmp_path))
+            eventually(lambda: (tmp_path / "stdout.txt").read_text().endswith("\n"))
             names = (tmp_path / "stdout.txt").read_text().split()
             private = target._temporary
             reaped = target.kill()
@@ -303,3 +303,10 @@ def test_another_user_contains_and_proves_as_well():
     shutil.rmtree(home)
     assert done.returncode == 0, done.stdout[-4000:]
     assert " passed" in done.stdout
+
+
+def test_an_output_directory_that_is_not_there(tmp_path):
+    direct = launch("stay()", tmp_path)
+    lost = Launch(direct.argv, direct.env, direct.cwd, tmp_path / "none")
+    with pytest.raises(TargetNotReady, match=r"stdout.txt: No such file"), Supervisor(lost):
+        pass
