@@ -63,10 +63,11 @@ def _settle(root: int, workers: int) -> None:
     deadline = time.monotonic() + 30
     before, same = None, 0
     while same < 8 and time.monotonic() < deadline:
-        now = [
-            (tid, procfs.runs(pid, tid)) for pid in _tree(root) for tid in procfs.thread_ids(pid)
-        ]
-        same = same + 1 if now == before and len(now) > workers else 0
+        threads = [(pid, tid) for pid in _tree(root) for tid in procfs.thread_ids(pid)]
+        now = [(tid, procfs.runs(pid, tid)) for pid, tid in threads]
+        # A thread that is ready and gets no CPU is no more still than one that runs.
+        ready = any((s := procfs.stat(pid, tid)) and s.state == "R" for pid, tid in threads)
+        same = same + 1 if now == before and not ready and len(now) > workers else 0
         before = now
         time.sleep(0.025)
 
