@@ -46,7 +46,20 @@ Reference = Annotated[
 
 @app.command()
 def run(
-    scenario: Reference,
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="A name from `lab list`, a file such as ./my_scenario.py, or package.module:NAME.",
+        ),
+    ] = "",
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(help="Run all scenarios with this tag; may be repeated.", metavar="TAG"),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Run all scenarios that are installed.")
+    ] = False,
     variant: Annotated[
         str, typer.Option(metavar="threads|processes|all", help="Which kinds of worker to run.")
     ] = "all",
@@ -70,7 +83,7 @@ def run(
         bool, typer.Option("--corrected", help="Run the corrected version: it must end healthy.")
     ] = False,
     heap: Annotated[
-        bool, typer.Option("--heap/--no-heap", help="Run each variant once more for its heap.")
+        bool, typer.Option("--heap/--no-heap", help="Run each variant again for its heap.")
     ] = True,
     flamegraphs: Annotated[
         bool, typer.Option("--flamegraphs/--no-flamegraphs", help="Render the heap's flame graphs.")
@@ -92,10 +105,16 @@ def run(
     waiting for the time-out; then the stacks are taken and the root cause is named.
 
     For example: lab run deadlock --variant processes --start-method spawn --workers 3
-    """
-    from lab.cli.run import RunOptions, run_scenario
 
-    return run_scenario(
+    With --tag or --all many scenarios run in turn, with a line for each and one table at the end;
+    the exit code is that of the worst.
+    """
+    from lab.cli.run import RunOptions, run_scenario, run_several
+
+    tags = tuple(tag or ())
+    several = everything or bool(tags)
+    start = run_several(tags, everything=everything) if several else run_scenario
+    return start(
         RunOptions(
             reference=scenario,
             variant=variant,

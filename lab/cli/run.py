@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,25 @@ def run_scenario(options: RunOptions) -> int:
     return int(EXIT_CODES[record.result.verdict])
 
 
+def run_several(tags: Sequence[str], *, everything: bool) -> Callable[[RunOptions], int]:
+    """Return what runs every scenario that has one of ``tags``, or all of them, in turn."""
+
+    def start(options: RunOptions) -> int:
+        from lab.cli.batch import choose, run_many
+
+        for given, what in (
+            (options.reference, options.reference),
+            (options.settings, "--set"),
+            (options.workers, "--workers"),
+            (options.open_report, "--open"),
+        ):
+            if given:
+                raise UsageError(f"{what} with --tag or --all", wanted="one or the other")
+        return run_many(choose(tags, everything=everything), options)
+
+    return start
+
+
 def make_request(options: RunOptions) -> runner.RunRequest:
     """Check the options against the scenario. Raises :class:`UsageError`."""
     if options.timeout_s is not None and not options.timeout_s > 0:
@@ -65,6 +84,10 @@ def make_request(options: RunOptions) -> runner.RunRequest:
     kinds = [*map(str, Workers), "all"]
     if options.variant not in kinds:
         raise UsageError(f"--variant {options.variant}", wanted="one of " + ", ".join(kinds))
+    if not options.reference:
+        raise UsageError(
+            "no scenario is named", wanted="a name, --tag or --all", next_step="lab list"
+        )
     found = registry.find(options.reference)
     return runner.RunRequest(
         found=found,
@@ -110,7 +133,8 @@ def _split_settings(words: Sequence[str], scenario: Scenario) -> dict[str, str]:
 
 
 def _trial_count(request: runner.RunRequest) -> int:
-    return len(request.variants) * (request.repeat + request.heap)
+    passes = len(runner.heap_passes()) if request.heap else 0
+    return len(request.variants) * (request.repeat + passes)
 
 
 def print_record(record: RunRecord, page: Path, *, as_json: bool) -> None:

@@ -58,7 +58,7 @@ def run_mine(path: Path, *options: str) -> tuple[Done, RunRecord]:
         (["run", "deadlock", "--timeout", "nan"], ["--timeout nan", "more than 0"]),
         (["run", "deadlock", "--repeat", "0"], ["--repeat"]),
         (["run", "./nowhere.py"], ["no file nowhere.py"]),
-        (["run"], ["Missing argument", "lab run --help"]),
+        (["run"], ["no scenario is named", "--tag or --all", "lab list"]),
         (["walk"], ["No such command 'walk'", "lab --help"]),
         (["report", "nowhere"], ["holds no run.json"]),
         (["schema", "rune"], ["no schema 'rune'", "'run'"]),

@@ -1,0 +1,124 @@
+"""``lab run --tag`` and ``--all``: many scenarios in turn, a line for each, and one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.table import Table
+
+from lab import registry, runner
+from lab.cli import consoles
+from lab.cli.pages import write_report
+from lab.errors import ExitCode, UsageError, suggest
+from lab.judge import overall
+from lab.model import Event, RunRecord, VerdictKind
+from lab.scenario import Scenario, Workers
+
+if TYPE_CHECKING:
+    from lab.cli.run import RunOptions
+
+WIDTH = 120
+"""Columns of the table where there is no terminal to fit it to."""
+
+
+def choose(tags: Sequence[str], *, everything: bool) -> list[str]:
+    """Return the names of the scenarios that have one of ``tags``, or of all of them.
+
+    Raises :class:`UsageError` for a tag that no scenario has, and for a plug-in that is broken:
+    what was asked for could not be run in full.
+    """
+    listed = registry.installed()
+    for entry in listed:
+        if entry.error:
+            raise UsageError(f"scenario {entry.name}: {entry.error}", next_step="lab list")
+    scenarios = [entry.found.scenario for entry in listed if entry.found]
+    known = sorted({tag for scenario in scenarios for tag in scenario.tags})
+    for tag in tags:
+        if tag not in known:
+            raise UsageError(f"no scenario has the tag {tag!r}", wanted=suggest(tag, known))
+    return [s.name for s in scenarios if everything or set(tags) & set(s.tags)]
+
+
+def run_many(names: Sequence[str], options: RunOptions) -> int:
+    """Run the scenarios in turn, print the table, and return the exit code of the worst."""
+    from lab.cli.run import EXIT_CODES, make_request
+
+    progress = consoles.progress()
+    records: list[RunRecord] = []
+    for number, name in enumerate(names, 1):
+        where = f"[{number}/{len(names)}] {name}"
+        fitting = _fitting(registry.find(name).scenario, replace(options, reference=name))
+        if fitting is None:
+            progress.print(f"{where}: the fault does not exist in this variant", markup=False)
+            continue
+        record = runner.run(make_request(fitting), _ignore)
+        page = write_report(record)
+        records.append(record)
+        assert record.result is not None
+        words = record.result.verdict.replace("-", " ")
+        line = f"{where}: {words} ({record.result.elapsed_s:.1f} s) {page}"
+        progress.print(line, markup=False, soft_wrap=True)
+    _print(records, as_json=options.as_json)
+    if not records:
+        return int(ExitCode.INCONCLUSIVE)
+    return int(EXIT_CODES[overall(r.result.verdict for r in records if r.result)])
+
+
+def _ignore(_event: Event) -> None:
+    """Leave out what happens within a scenario: a line for each is what was asked for."""
+
+
+def _fitting(scenario: Scenario, options: RunOptions) -> RunOptions | None:
+    """Narrow the options to the variants in which the fault exists; ``None`` if in none of them."""
+    methods = tuple(m for m in options.start_methods if m in scenario.start_methods)
+    kinds = [
+        kind
+        for kind in scenario.variants
+        if options.variant in ("all", kind)
+        and (kind is Workers.THREADS or methods or not options.start_methods)
+    ]
+    if not kinds:
+        return None
+    return replace(
+        options,
+        variant="all" if len(kinds) > 1 else str(kinds[0]),
+        start_methods=methods if Workers.PROCESSES in kinds else (),
+    )
+
+
+def _print(records: Sequence[RunRecord], *, as_json: bool) -> None:
+    if as_json:
+        documents = [{"directory": r.directory, "result": r.result} for r in records]
+        print(msgspec.json.encode(documents).decode())
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("scenario", "variant", "outcome", "root cause named", "questions", "verdict"):
+        table.add_column(heading, no_wrap=heading in ("scenario", "variant"))
+    for record in records:
+        for row in _rows(record):
+            table.add_row(*row)
+    console = consoles.results()
+    if not console.is_terminal:
+        console.width = WIDTH
+    console.print(table)
+
+
+def _rows(record: RunRecord) -> Iterator[tuple[str, ...]]:
+    from lab.report.columns import columns_of
+    from lab.report.figures import cause_words, outcome_words, score_words
+
+    styles = {VerdictKind.AS_EXPECTED: "green", VerdictKind.DEVIATED: "red"}
+    for number, column in enumerate(columns_of(record)):
+        verdict = column.verdict or VerdictKind.INCONCLUSIVE
+        style = styles.get(verdict, "yellow")
+        yield (
+            "" if number else record.header.scenario.name,
+            column.variant.label,
+            outcome_words(column),
+            cause_words(column),
+            score_words(column),
+            f"[{style}]{verdict.replace('-', ' ')}[/{style}]",
+        )
