@@ -6,6 +6,7 @@ lies between is in the history.
 
 from __future__ import annotations
 
+import importlib.util
 import multiprocessing
 import shlex
 import sys
@@ -124,17 +125,26 @@ def run(request: RunRequest, tell: Callable[[Event], None]) -> RunRecord:
 def _plans(
     request: RunRequest, directory: RunDirectory, expectation: Expectation
 ) -> Iterator[TrialPlan]:
-    """Yield the trials: each variant's repeats with stacks, then one for its heap.
+    """Yield the trials: each variant's repeats with stacks, then one for its heap, and its check.
 
     The variants take turns within a repeat, so that a drift of the machine meets them all.
     """
     for repeat in range(1, request.repeat + 1):
         for variant in request.variants:
             id_ = f"{variant.slug}-{repeat}"
-            yield _plan(request, id_, variant, Purpose.STACKS, repeat, expectation, directory)
-    for variant in request.variants if request.heap else ():
-        id_ = f"{variant.slug}-heap"
-        yield _plan(request, id_, variant, Purpose.HEAP, 1, expectation, directory)
+            yield _plan(request, id_, variant, Purpose.STACKS, repeat, expectation)
+    for suffix, tool in heap_passes() if request.heap else ():
+        for variant in request.variants:
+            id_ = f"{variant.slug}-{suffix}"
+            wrapper = heap.wrapper_for(directory.captures(id_), tool=tool)
+            yield _plan(request, id_, variant, Purpose.HEAP, 1, expectation, wrapper)
+
+
+def heap_passes() -> tuple[tuple[str, str], ...]:
+    """Return (suffix of the trial's id, tool) of each heap pass: one, and one to check it."""
+    if importlib.util.find_spec("memray") is None:
+        return (("heap", "tracemalloc"),)
+    return (("heap", "memray"), ("heap-check", "tracemalloc"))
 
 
 def _plan(
@@ -144,12 +154,9 @@ def _plan(
     purpose: Purpose,
     repeat: int,
     expectation: Expectation,
-    directory: RunDirectory,
+    wrapper: tuple[str, dict[str, Any]] = ("", {}),
 ) -> TrialPlan:
     found = request.found
-    wrapper, arguments = "", dict[str, Any]()
-    if purpose is Purpose.HEAP:
-        wrapper, arguments = heap.wrapper_for(directory.captures(id_))
     spec = TargetSpec(
         module=found.module,
         path_entry=found.path_entry,
@@ -158,8 +165,8 @@ def _plan(
         variant=variant,
         parameters=dict(request.parameters),
         seed=request.seed + repeat - 1,
-        wrapper=wrapper,
-        wrapper_arguments=arguments,
+        wrapper=wrapper[0],
+        wrapper_arguments=wrapper[1],
     )
     return TrialPlan(
         id=id_,

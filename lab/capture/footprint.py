@@ -53,17 +53,21 @@ def summarise(
     ``baseline_s`` and ``loaded_s`` are the ``at_s`` of two of the sampled moments. A total is
     ``None`` when its moment was not sampled, or when any process then hid its figure: a sum of
     what could be read would be too low without saying so. Added figures are whole bytes a worker,
-    negative when the tree shrank, and ``None`` without workers.
+    negative when the tree shrank, and ``None`` without workers or without a second moment.
+
+    USS counts what each process of the second moment has for itself beyond what it had before. A
+    process that lost some is counted as 0: after a fork, pages that were the parent's own are
+    shared with its children, and no worker gave anything back.
     """
     before = [one for one in samples if one.at_s == baseline_s]
-    after = [one for one in samples if one.at_s == loaded_s]
+    after = [one for one in samples if one.at_s == loaded_s != baseline_s]
     return Footprint(
         samples=tuple(samples),
         baseline_pss_bytes=_total([one.pss_bytes for one in before]),
         loaded_pss_bytes=_total([one.pss_bytes for one in after]),
         workers=workers,
         added_pss_bytes=_added(before, after, "pss_bytes", workers),
-        added_uss_bytes=_added(before, after, "uss_bytes", workers),
+        added_uss_bytes=_own(before, after, workers),
         added_rss_bytes=_added(before, after, "rss_bytes", workers),
     )
 
@@ -76,6 +80,15 @@ def _added(
     if low is None or high is None or workers < 1:
         return None
     return round((high - low) / workers)
+
+
+def _own(
+    before: Sequence[FootprintSample], after: Sequence[FootprintSample], workers: int
+) -> int | None:
+    if _added(before, after, "uss_bytes", workers) is None:
+        return None
+    had = {one.pid: one.uss_bytes or 0 for one in before}
+    return round(sum(max(0, (one.uss_bytes or 0) - had.get(one.pid, 0)) for one in after) / workers)
 
 
 def _total(values: Sequence[int | None]) -> int | None:

@@ -22,7 +22,6 @@ from lab.model import (
     Trial,
     VerdictKind,
 )
-from lab.report.memory import measured
 from lab.scenario import OutcomeKind, Variant
 from lab.store import load_snapshot
 
@@ -79,17 +78,16 @@ class Column:
         """The memory of the shown trial, or of the first trial that has any."""
         ordered = [self.shown, *self.trials, *self.heap_trials]
         found = (t.footprint for t in ordered if t is not None and t.footprint)
-        return next(map(measured, found), None)
+        return next(iter(found), None)
 
     @property
     def heap(self) -> tuple[HeapUse, ...]:
-        """What the heap profiler saw, from the pass made for it."""
-        ordered = [*self.heap_trials, *self.trials]
-        return next((trial.heap for trial in ordered if trial.heap), ())
+        """What the allocation profilers saw, each in a pass of its own: memray's view first."""
+        return tuple(use for trial in self.heap_trials for use in trial.heap)
 
     def footprints(self) -> list[Footprint]:
         """The footprints of all its trials."""
-        return [measured(trial.footprint) for trial in self.trials if trial.footprint]
+        return [trial.footprint for trial in self.trials if trial.footprint]
 
 
 def columns_of(record: RunRecord) -> tuple[Column, ...]:
@@ -124,13 +122,9 @@ def choose(trials: Sequence[Trial]) -> Trial | None:
 
 def _last_begun(record: RunRecord, variant: Variant) -> str:
     """Return the id of the last trial of a variant in the history; empty when there is none."""
-    heap = f"{variant.slug}-{Purpose.HEAP}"
-    mine = [
-        event.trial
-        for event in record.history
-        if event.trial.rpartition("-")[0] == variant.slug and event.trial != heap
-    ]
-    return mine[-1] if mine else ""
+    trials = [event.trial.rpartition("-") for event in record.history]
+    mine = [number for slug, _, number in trials if slug == variant.slug and number.isdigit()]
+    return f"{variant.slug}-{mine[-1]}" if mine else ""
 
 
 def _snapshot(record: RunRecord, trial_id: str) -> Snapshot | None:

@@ -93,7 +93,7 @@ def survivors_words(column: Column) -> str:
 
 def heap_words(column: Column) -> str:
     """Return the highest peak that the heap profiler saw in one process."""
-    peaks = [use.peak_bytes for use in column.heap]
+    peaks = [use.peak_bytes for use in column.heap if use.tool == column.heap[0].tool]
     return size(max(peaks)) if peaks else UNMEASURED
 
 

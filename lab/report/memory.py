@@ -1,30 +1,11 @@
-"""Sums over footprint samples, and which of them are measurements at all."""
+"""Sums over footprint samples, sweep by sweep."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
-from lab.model import Footprint, FootprintSample
+from lab.model import FootprintSample
 from lab.report.words import mebibytes
-
-
-def measured(footprint: Footprint) -> Footprint:
-    """Return the footprint without what was not measured.
-
-    A program that ended before a second look was taken has no figure with its workers: the
-    difference of the first sweep with itself would be a 0 that nobody measured.
-    """
-    if len(sweeps(footprint.samples)) > 1 or not footprint.samples:
-        return footprint
-    return msgspec.structs.replace(
-        footprint,
-        loaded_pss_bytes=None,
-        added_pss_bytes=None,
-        added_uss_bytes=None,
-        added_rss_bytes=None,
-    )
 
 
 def tree_pss(samples: Sequence[FootprintSample]) -> list[tuple[float, float]]:

@@ -88,12 +88,6 @@ class Page:
     files: list[File]
 
     @property
-    def uss_fell(self) -> bool:
-        """Whether a variant had less memory of its own with its workers than without."""
-        prints = [panel.column.footprint for panel in self.panels]
-        return any((each.added_uss_bytes or 0) < 0 for each in prints if each)
-
-    @property
     def repeated(self) -> bool:
         """Whether a variant was run more than once."""
         return any(len(panel.column.trials) > 1 for panel in self.panels)
@@ -163,7 +157,7 @@ def _waits(trial: Trial | None) -> tuple[ThreadWait, ...]:
 
 def _captures(column: Column) -> list[CaptureReport]:
     """Return what was captured of the shown trial and for the heap, what failed first."""
-    trials = [*filter(None, [column.shown]), *column.heap_trials[:1]]
+    trials = [*filter(None, [column.shown]), *column.heap_trials]
     found = [capture for trial in trials for capture in trial.captures]
     return sorted(found, key=lambda capture: capture.status is not CaptureStatus.FAILED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -49,8 +50,15 @@ def run(tmp_path):
     scenario.write_text(WAITS)
     output = tmp_path / "reports"
     words = command("run", scenario, "--variant", "threads", "--no-heap", "--output", output)
+    scratch = tmp_path / "scratch"  # a lab that is killed cannot remove a file it is just making
+    scratch.mkdir()
     process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(scratch)},
     )
     yield process, output
     process.kill()

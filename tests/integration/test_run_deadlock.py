@@ -102,16 +102,17 @@ def test_memory_is_measured_per_worker(faulty):
     assert threads < fork < spawn
 
 
-def test_heaps_are_profiled_in_a_pass_of_their_own(faulty):
+def test_heaps_are_profiled_in_passes_of_their_own(faulty):
     heaps = [trial for trial in faulty.result.trials if trial.purpose is Purpose.HEAP]
+    slugs = ["threads", "processes-fork", "processes-forkserver", "processes-spawn"]
     assert [trial.id for trial in heaps] == [
-        "threads-heap",
-        "processes-fork-heap",
-        "processes-forkserver-heap",
-        "processes-spawn-heap",
+        *(f"{slug}-heap" for slug in slugs),
+        *(f"{slug}-heap-check" for slug in slugs),
     ]
     for trial in heaps:
+        tool = "tracemalloc" if trial.id.endswith("check") else "memray"
         assert trial.heap, trial.captures
+        assert all(use.tool.startswith(tool) for use in trial.heap)
         assert trial.heap[0].peak_bytes > 0, "the main process allocates; an idle worker may not"
         assert not [c for c in trial.captures if c.name.startswith("stacks")]
 

@@ -84,7 +84,7 @@ def test_a_module_and_a_name():
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("deadlok", r"unknown scenario 'deadlok'.*did you mean 'deadlock'\?.*lab list"),
+        ("deadlok", r"unknown scenario 'deadlok'.*did you mean 'deadlock'.*lab list"),
         ("nowhere.py", r"no file nowhere\.py"),
         ("json:loads", r"'loads' in json is function"),
         ("json:nothing", r"'nothing' in json is NoneType"),

@@ -31,10 +31,30 @@ def test_only_the_two_moments_count_and_added_times_workers_is_the_difference(
     assert found.samples == tuple(taken)
     assert found.baseline_pss_bytes == sum(pss for _, pss, _ in before)
     assert found.loaded_pss_bytes == sum(pss for _, pss, _ in after)
-    added = (found.added_rss_bytes, found.added_pss_bytes, found.added_uss_bytes)
-    for column, each in enumerate(added):
+    for column, each in enumerate((found.added_rss_bytes, found.added_pss_bytes)):
         difference = sum(row[column] for row in after) - sum(row[column] for row in before)
         assert abs(each * workers - difference) <= workers / 2
+
+
+@given(before=MOMENT, after=MOMENT, workers=st.integers(1, 64))
+def test_uss_is_what_each_process_has_gained_for_itself(before, after, workers):
+    taken = [*samples(0.5, before), *samples(2.0, after)]
+    found = summarise(taken, baseline_s=0.5, loaded_s=2.0, workers=workers)
+    had = [uss for _, _, uss in before] + [0] * len(after)
+    gained = sum(max(0, uss - own) for (_, _, uss), own in zip(after, had, strict=False))
+    assert abs(found.added_uss_bytes * workers - gained) <= workers / 2
+
+
+def test_a_fork_that_shares_its_parents_pages_takes_nothing_back_from_the_workers():
+    before = [sample(0.0, 9, 9, 9)]
+    after = [sample(1.0, 9, 4, 2), sample(1.0, 9, 5, 3, pid=2)]
+    found = summarise([*before, *after], baseline_s=0.0, loaded_s=1.0, workers=1)
+    assert found.added_uss_bytes == 3
+
+
+def test_a_single_moment_has_nothing_added():
+    found = summarise([sample(0.0, 3, 2, 1)], baseline_s=0.0, loaded_s=0.0, workers=1)
+    assert (found.added_rss_bytes, found.added_pss_bytes, found.added_uss_bytes) == (None,) * 3
 
 
 @given(before=MOMENT, after=MOMENT, hidden=st.data())

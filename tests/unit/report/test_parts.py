@@ -11,7 +11,7 @@ from lab.model import Footprint, FootprintSample, VerdictKind
 from lab.report.charts import added_chart, over_time_chart
 from lab.report.columns import choose, columns_of
 from lab.report.files import describe, trial_files
-from lab.report.memory import measured, sweeps, tree_pss
+from lab.report.memory import sweeps, tree_pss
 from lab.report.sources import excerpts, sources_of, stacks
 from tests.unit.report import runs
 from tests.unit.report.structure import structure
@@ -65,13 +65,6 @@ def test_samples_are_summed_sweep_by_sweep() -> None:
     samples += [sample(0.3, 1, mib), sample(0.301, 2, None)]
     assert [len(sweep) for sweep in sweeps(samples)] == [1, 2, 2]
     assert tree_pss(samples) == [(0.1, 1.0), (0.2, 3.0)], "what is not known is not drawn"
-
-
-def test_a_single_look_measures_no_difference() -> None:
-    once = Footprint(samples=(sample(0.1, 1, 1),), workers=2, added_pss_bytes=0, added_uss_bytes=0)
-    assert measured(once).added_pss_bytes is None
-    twice = Footprint(samples=(sample(0.1, 1, 1), sample(0.2, 1, 1)), added_pss_bytes=0)
-    assert measured(twice).added_pss_bytes == 0
 
 
 def test_the_culprit_lines_are_marked_in_their_source() -> None:
