@@ -1,8 +1,12 @@
 """A fault-injection and correctness lab for Python concurrency.
 
-These are the public names for people who write scenarios. Importing this package loads the
-standard library only: it happens inside the program under test, whose footprint is measured.
+These are the public names for people who write scenarios and tests. Importing this package loads
+the standard library only: it happens inside the program under test, whose footprint is measured.
+What a hunt needs is loaded when it is first used.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from lab.errors import ExitCode, InconclusiveError, LabError, UsageError
 from lab.kit import Kit, LockLike, Worker
@@ -19,10 +23,23 @@ from lab.scenario import (
     Workers,
 )
 
+if TYPE_CHECKING:
+    from lab.interleaving import HuntInconclusiveError as HuntInconclusiveError
+    from lab.interleaving import InterleavingFailure as InterleavingFailure
+    from lab.interleaving import interleave as interleave
+
+_LATER = {
+    "HuntInconclusiveError": "lab.interleaving",
+    "InterleavingFailure": "lab.interleaving",
+    "interleave": "lab.interleaving",
+}
+
 __all__ = [
     "Cause",
     "ExitCode",
+    "HuntInconclusiveError",
     "InconclusiveError",
+    "InterleavingFailure",
     "Kit",
     "LabError",
     "LockLike",
@@ -37,4 +54,12 @@ __all__ = [
     "Wait",
     "Worker",
     "Workers",
+    "interleave",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    home = _LATER.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(home), name)

@@ -1,0 +1,147 @@
+"""One test hunted in this process: what the search said, and whether that is an answer at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from lab.hunt import HuntResult, Schedule, Settings, hunt, replay
+from lab.hunt.outcome import NONDETERMINISM
+from lab.hunt.records import FOUND, Explored, ReplayResult
+from lab.hunt.schedule import parse
+from lab.hunt.sites import FREE_THREADED
+from lab.hunts.guard import Guard, Leave
+
+SURVIVES = (
+    "it fails without any switch, though its first execution passed: something outlives an "
+    "execution (a fixture, a global, a file), so that later ones do not start from the same state"
+)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one hunt came to.
+
+    ``inconclusive`` is the reason why the result is no answer, empty when it is one. ``idle`` says
+    that no thread was under control, so that there was nothing to schedule. ``cause`` is the
+    exception that the failing test raised itself, in its main thread, if it did; ``kept`` tells
+    that the failure was found before and kept.
+    """
+
+    result: HuntResult
+    inconclusive: str = ""
+    idle: bool = False
+    kept: bool = False
+    cause: BaseException | None = None
+
+
+def ask(
+    body: Callable[[], object],
+    settings: Settings,
+    *,
+    first: Sequence[str] = (),
+    begin: Callable[[int], None] | None = None,
+    sound: bool = True,
+) -> Answer:
+    """Hunt ``body``, after the kept schedules ``first`` (tokens) were tried.
+
+    ``begin`` is told the number of each execution before it begins. With ``sound`` the test is run
+    once more, to notice state that outlives an execution. An exception by which the test skips
+    itself or rejects its input is raised as it is.
+    """
+    guard = Guard(body, begin)
+    try:
+        return _ask(guard, settings, first, sound=sound)
+    except Leave as leaving:
+        raise leaving.reason from None
+
+
+def _ask(guard: Guard, settings: Settings, first: Sequence[str], *, sound: bool) -> Answer:
+    for token in first:
+        again = replay(guard, token, settings)
+        if again.failure is not None:
+            return Answer(
+                result=from_replay(again, token, settings),
+                kept=True,
+                cause=_cause(guard, again.failure.thread),
+            )
+    passes = sound and _passes_unswitched(guard, settings)
+    result = hunt(guard, settings)
+    if passes and _fails_unswitched(result):
+        result = unsteady(result, SURVIVES)
+    thread = result.failure.thread if result.failure else ""
+    return Answer(
+        result=result,
+        inconclusive=reason_of(result),
+        idle=result.explored.threads == 1,
+        cause=_cause(guard, thread),
+    )
+
+
+def _passes_unswitched(guard: Guard, settings: Settings) -> bool:
+    return replay(guard, Schedule((), FREE_THREADED), settings).failure is None
+
+
+def _fails_unswitched(result: HuntResult) -> bool:
+    return result.schedule is not None and not parse(result.schedule).switches
+
+
+def unsteady(result: HuntResult, why: str) -> HuntResult:
+    """Return ``result`` as one that says nothing, because of ``why``."""
+    notes = (*result.explored.notes, why)
+    return msgspec.structs.replace(
+        result,
+        found=False,
+        kind=NONDETERMINISM,
+        message=why,
+        failure=None,
+        schedule=None,
+        switches=None,
+        executions_to_failure=None,
+        steps=(),
+        models={},
+        explored=msgspec.structs.replace(result.explored, notes=notes),
+    )
+
+
+def reason_of(result: HuntResult) -> str:
+    """Say why ``result`` is no answer; empty when it is one."""
+    if result.found:
+        return ""
+    if result.explored.stuck:
+        return result.explored.stuck
+    if result.kind is not None:
+        return result.message or result.kind
+    if not result.conclusive:
+        return "no execution came to an end of its own"
+    return ""
+
+
+def _cause(guard: Guard, thread: str) -> BaseException | None:
+    """Return the exception of the main thread, if that is where the failure is."""
+    return guard.error if thread == "main" else None
+
+
+def from_replay(again: ReplayResult, token: str, settings: Settings) -> HuntResult:
+    """Return the result of replaying ``token`` as that of a hunt of so many executions."""
+    plan = parse(token)
+    failure = again.failure
+    return HuntResult(
+        found=failure is not None,
+        kind=failure.kind if failure else None,
+        message=failure.message if failure else None,
+        model=again.model,
+        executions=again.times,
+        executions_to_failure=1 if failure else None,
+        seconds=0.0,
+        executions_per_second=0.0,
+        switches=plan.preemptions,
+        schedule=token,
+        explored=Explored(schedules=1),
+        models={again.model: FOUND} if failure else {},
+        strategy="replay",
+        seed=settings.seed,
+        target=settings.name or plan.target,
+        failure=failure,
+        steps=again.steps,
+    )

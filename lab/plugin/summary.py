@@ -1,0 +1,70 @@
+"""What the terminal says at the end of a test run: each hunt's reach, and what has no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, TypedDict
+
+from lab.hunts.answers import Answer
+
+FOUND, NONE, INCONCLUSIVE, IDLE = "found", "nothing found", "inconclusive", "no threads"
+_COLOURS: Final = {FOUND: {"red": True}, INCONCLUSIVE: {"yellow": True}, IDLE: {"yellow": True}}
+
+
+class Line(TypedDict):
+    """One hunted test, in values that pass between processes."""
+
+    test: str
+    verdict: str
+    text: str
+
+
+class Tally:
+    """Counts what the hunts of one test came to: one, or one for each input of Hypothesis."""
+
+    def __init__(self, test: str) -> None:
+        self._test = test
+        self._inputs = 0
+        self._executions = 0
+        self._found = False
+        self._busy = False
+        self._inconclusive = ""
+        self._last = ""
+
+    def add(self, answer: Answer) -> None:
+        """Count one answer."""
+        self._inputs += 1
+        self._executions += answer.result.executions
+        self._found |= answer.result.found
+        self._busy |= not answer.idle
+        self._inconclusive = self._inconclusive or answer.inconclusive
+        self._last = answer.result.closing_line()
+
+    def line(self) -> Line:
+        """Return what the summary says of the test."""
+        return Line(test=self._test, verdict=self._verdict(), text=self._text())
+
+    def _verdict(self) -> str:
+        if self._found:
+            return FOUND
+        if self._inconclusive or not self._inputs:
+            return INCONCLUSIVE
+        return NONE if self._busy else IDLE
+
+    def _text(self) -> str:
+        if not self._inputs:
+            return "it was not hunted: its test did not get as far"
+        text = self._last
+        if self._inputs > 1:
+            text = f"{self._executions} executions over {self._inputs} inputs; the last: {text}"
+        return f"{self._inconclusive}; {text}" if self._inconclusive else text
+
+
+def print_lines(reporter: Any, lines: Sequence[Line]) -> None:
+    """Print a line for each test, and how to read a silence."""
+    reporter.section("hunted interleavings", sep="-")
+    for line in sorted(lines, key=lambda each: each["test"]):
+        reporter.write(f"{line['verdict']}: ", **_COLOURS.get(line["verdict"], {}))
+        reporter.line(f"{line['test']}: {line['text']}")
+    if any(line["verdict"] == NONE for line in lines):
+        reporter.line("Nothing found is not a proof: it says what was explored, and no more.")

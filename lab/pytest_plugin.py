@@ -1,0 +1,103 @@
+"""The pytest plug-in: hunts tests that are marked, decorated, or all of them with ``--lab-hunt``.
+
+It is loaded by every run of pytest in an environment with the lab, so that it imports nothing but
+pytest until there is a test to hunt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from lab.plugin.summary import Line
+
+MARK = "interleave"
+PROPERTY = "lab_hunt"
+"""The name under which a report carries the line on its hunt, from xdist's workers too."""
+
+_LINE = (
+    "interleave(executions=2000, seconds=None, model='both', strategy='portfolio', seed=0, "
+    "trace=()): hunt this test: run it under many schedules (concurrency-lab)"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options; each wins over what a mark or a decorator says."""
+    group = parser.getgroup("lab", "concurrency-lab: hunt for the interleaving that breaks a test")
+    add = group.addoption
+    add("--lab-hunt", action="store_true", help="Hunt every selected test, not only marked ones.")
+    add("--lab-executions", type=int, metavar="N", help="Schedules to try for each test.")
+    add("--lab-seconds", type=float, metavar="S", help="Seconds to spend on each test at most.")
+    add("--lab-model", metavar="gil|free-threaded|both", help="Where threads can be switched.")
+    add("--lab-strategy", metavar="NAME", help="How schedules are chosen.")
+    add("--lab-seed", type=int, metavar="N", help="Seed of the schedules.")
+    add(
+        "--lab-trace",
+        action="append",
+        metavar="PACKAGE",
+        help="Switch in this installed package too; may be repeated.",
+    )
+    add("--lab-replay", metavar="TOKEN", help="Run exactly this schedule, of the test it is of.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark; check the options while a mistake can still be one clear line."""
+    config.addinivalue_line("markers", _LINE)
+    if any(config.getoption(f"lab_{name}") is not None for name in _VALUES) or config.getoption(
+        "lab_replay"
+    ):
+        from lab.plugin.asked import check_options
+
+        check_options(config)
+
+
+_VALUES = ("executions", "seconds", "model", "strategy", "seed", "trace")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``--lab-replay``, leave only the test that the token is of."""
+    token = config.getoption("lab_replay")
+    if token:
+        from lab.plugin.asked import keep_only
+
+        keep_only(config, items, token)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Any:
+    """Run the test, or hunt it if that was asked for."""
+    if _is_hunted(item):
+        from lab.plugin.hunting import hunting
+
+        with hunting(item, PROPERTY):
+            return (yield)
+    return (yield)
+
+
+def _is_hunted(item: pytest.Item) -> bool:
+    function = getattr(item, "obj", None)
+    inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    return bool(
+        item.config.getoption("lab_hunt")
+        or item.config.getoption("lab_replay")
+        or hasattr(inner, "__lab_interleave__")
+        or item.get_closest_marker(MARK)
+    )
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print a line for each hunted test: what was explored, and what has no answer."""
+    lines: list[Line] = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == PROPERTY and getattr(report, "when", "") == "call"
+    ]
+    if lines:
+        from lab.plugin.summary import print_lines
+
+        print_lines(terminalreporter, lines)

@@ -1,0 +1,202 @@
+"""A failing interleaving as rows: one column a thread, values read and written, and each switch.
+
+The scheduler's trace has a record for every step. Here consecutive steps of a thread on one line
+become a row, and rows that say nothing about the failure are counted instead of shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lab.hunt import HuntResult
+from lab.hunt.recorder import Step
+from lab.report.words import counted, file_name, listed
+
+_SPOKEN = {"read": "reads", "write": "writes", "test": "tests", "iterate": "iterates over"}
+_MUTE = ("jump", "resume", "thread", "call")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one thread did on one line before another came, or before it went on to the next line.
+
+    ``arrival`` is empty, or says why control came to this thread; ``stopped`` is empty, or says
+    what another thread was just about to do when it was made to wait.
+    """
+
+    thread: int
+    file: str
+    line: int
+    function: str
+    source: str
+    effects: tuple[str, ...]
+    shared: bool
+    arrival: str = ""
+    preempted: bool = False
+    stopped: str = ""
+    skipped: int = 0
+    """How many rows before this one are not shown."""
+
+    @property
+    def place(self) -> str:
+        """``file.py:12``."""
+        return f"{file_name(self.file)}:{self.line}" if self.file else "unknown"
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows, and the threads that have any, in order: index and name."""
+
+    threads: tuple[tuple[int, str], ...]
+    rows: tuple[Row, ...]
+    files: tuple[str, ...]
+
+    def column(self, row: Row) -> int:
+        """Return which column, from zero, ``row`` stands in."""
+        return [index for index, _ in self.threads].index(row.thread)
+
+
+@dataclass
+class _Group:
+    """The steps of a row in the making."""
+
+    steps: list[Step] = field(default_factory=list)
+    stopped: str = ""
+    wanted: bool = False
+
+    @property
+    def head(self) -> Step:
+        return self.steps[0]
+
+    def takes(self, step: Step) -> bool:
+        head = self.head
+        return not step.switch and (step.thread, step.file, step.line, step.function) == (
+            head.thread,
+            head.file,
+            head.line,
+            head.function,
+        )
+
+
+def table_of(steps: Sequence[Step]) -> Table:
+    """Return the rows that tell how the failure came about."""
+    groups = _groups(steps)
+    _mark(groups)
+    rows = tuple(_shown(groups))
+    names = {step.thread: step.name for step in steps}
+    threads = sorted({row.thread for row in rows})
+    files = tuple(dict.fromkeys(row.file for row in rows if row.file))
+    return Table(tuple((index, names[index]) for index in threads), rows, files)
+
+
+def _groups(steps: Sequence[Step]) -> list[_Group]:
+    groups: list[_Group] = []
+    for step in steps:
+        if groups and groups[-1].takes(step):
+            groups[-1].steps.append(step)
+        else:
+            groups.append(_Group([step]))
+    return groups
+
+
+def _mark(groups: list[_Group]) -> None:
+    """Want what is shared, both sides of each switch, and the end; note who was stopped where."""
+    for number, group in enumerate(groups):
+        group.wanted |= any(step.shared for step in group.steps) or number == len(groups) - 1
+        if not group.head.switch:
+            continue
+        group.wanted = True
+        if number:
+            before = groups[number - 1]
+            before.wanted = True
+            if _is_preempted(group.head):
+                group.stopped = _next_of(groups, number, before.head.thread)
+
+
+def _is_preempted(step: Step) -> bool:
+    return step.switch.endswith(("preempted", "spinning", "yielded", "gave way"))
+
+
+def _next_of(groups: list[_Group], number: int, thread: int) -> str:
+    for group in groups[number:]:
+        if group.head.thread == thread:
+            step = next((each for each in group.steps if each.shared), group.head)
+            what = _effect(step)
+            return f"{file_name(step.file)}:{step.line}{', before it ' if what else ''}{what}"
+    return ""
+
+
+def _shown(groups: list[_Group]) -> list[Row]:
+    rows: list[Row] = []
+    skipped = 0
+    for group in groups:
+        if not group.wanted:
+            skipped += 1
+            continue
+        rows.append(_row(group, skipped))
+        skipped = 0
+    return rows
+
+
+def _row(group: _Group, skipped: int) -> Row:
+    head = group.head
+    return Row(
+        thread=head.thread,
+        file=head.file,
+        line=head.line,
+        function=head.function,
+        source=head.source,
+        effects=_effects(group.steps),
+        shared=any(step.shared for step in group.steps),
+        arrival=head.switch,
+        preempted=_is_preempted(head),
+        stopped=group.stopped,
+        skipped=skipped,
+    )
+
+
+def _effects(steps: Sequence[Step]) -> tuple[str, ...]:
+    """Return what the steps did to what is shared; if nothing, to whatever has a value to show."""
+    shared = [step for step in steps if step.shared]
+    chosen = shared or [step for step in steps if step.value and "<" not in step.value]
+    return tuple(dict.fromkeys(filter(None, map(_effect, chosen))))
+
+
+def _effect(step: Step) -> str:
+    if step.action == "lock":
+        return f"{step.what}s the lock" if step.what in ("acquire", "release") else step.what
+    if step.action in _MUTE:
+        return f"calls {step.what}" if step.action == "call" and step.what else ""
+    text = f"{_SPOKEN.get(step.action, step.action)} {step.what}"
+    if not step.value:
+        return text
+    return f"{text} {'=' if step.action == 'write' else '→'} {step.value}"
+
+
+def where_words(result: HuntResult) -> str:
+    """Say on which interpreters the failure can happen, from the models under which it showed."""
+    models = result.models
+    gil, free = models.get("gil", ""), models.get("free-threaded", "")
+    if gil == "found":
+        return "with the GIL (every CPython build), and so without it too"
+    if free == "found" and gil:
+        return (
+            "without the GIL (free-threaded CPython), and between processes that share memory; "
+            f"with the GIL: {gil}"
+        )
+    if free == "found":
+        return "without the GIL (free-threaded CPython); with the GIL: not tried"
+    return "unknown"
+
+
+def switches_words(result: HuntResult) -> str:
+    """Say how many times a thread was stopped that could have gone on."""
+    if result.switches is None:
+        return "no schedule"
+    return counted(result.switches, "switch", "switches")
+
+
+def threads_words(table: Table) -> str:
+    """Name the threads of the table."""
+    return listed([name for _, name in table.threads])
