@@ -171,14 +171,15 @@ def _stopping(experiment: StopExperiment | None) -> _Result:
         return AnswerKind.RIGHT, f"No: {tried} and it is still there."
     if experiment.whole_process_died:
         others = f"the {experiment.others} other worker(s) died with it"
-        return AnswerKind.RIGHT, f"No: {tried}, the kernel ended the whole process, {others}."
-    finished = f"{experiment.others_finished} of {experiment.others} other worker(s) finished"
+        with_it = others if experiment.others else "all else in it died, too"
+        return AnswerKind.RIGHT, f"No: {tried}, the kernel ended the whole process, {with_it}."
+    if experiment.victim == "main" and not experiment.others:
+        return AnswerKind.RIGHT, f"No: {tried}, and that was the program itself."
+    finished = f"{experiment.others_finished} of {experiment.others} other worker(s) finished; "
     speed = f"gone after {experiment.stopped_s * 1e3:.0f} ms"
     word = "Yes" if experiment.others_finished == experiment.others else "Only the stopping"
-    return (
-        AnswerKind.RIGHT,
-        f"{word}: {tried} ({speed}); {finished}; then: {experiment.afterwards}.",
-    )
+    rest = finished if experiment.others else "no other was stuck; "
+    return AnswerKind.RIGHT, f"{word}: {tried} ({speed}); {rest}then: {experiment.afterwards}."
 
 
 def _again(siblings: Sequence[Trial], expectation: Expectation) -> _Result:

@@ -23,6 +23,7 @@ from lab.diagnose import diagnose
 from lab.judge import judge
 from lab.lifecycle import Lifecycle, State
 from lab.model import (
+    Actor,
     CaptureReport,
     CaptureStatus,
     Diagnosis,
@@ -203,8 +204,7 @@ class TrialRun:
     def _stop_one(self, target: Supervisor, watchdog: Watchdog) -> None:
         """Kill one of the workers that are stuck and see what that does to the others."""
         assert self._diagnosis is not None
-        actors = {actor.id: actor for actor in self._diagnosis.actors}
-        stuck = [actors[id_] for cycle in self._diagnosis.cycles for id_ in cycle]
+        stuck = _stuck(self._diagnosis, target.pid)
         if not stuck:
             return
         victim, *others = stuck
@@ -351,6 +351,18 @@ def _out_of_time(progress: Progress, now_s: float, timeout_s: float) -> Outcome:
 
 def _has_stacks(snapshot: Snapshot) -> bool:
     return any(process.threads for process in snapshot.processes)
+
+
+def _stuck(diagnosis: Diagnosis, main: int) -> list[Actor]:
+    """Return who is stuck at the root of the hang, the main thread of the program last.
+
+    That is who makes a cycle; without one, those whose wait nobody can end.
+    """
+    actors = {actor.id: actor for actor in diagnosis.actors}
+    around = [id_ for cycle in diagnosis.cycles for id_ in cycle]
+    alone = [edge.waiter for edge in diagnosis.edges if edge.holder is None]
+    stuck = [actors[id_] for id_ in dict.fromkeys(around or alone)]
+    return sorted(stuck, key=lambda actor: actor.tid == main)
 
 
 def _fullest(samples: list[FootprintSample]) -> float:

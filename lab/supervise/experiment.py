@@ -42,7 +42,7 @@ def stop_one(
     gone = _wait(lambda: not _is_there(pid, tid), began + deadline_s)
     stopped_s = time.monotonic() - began if gone else None
     afterwards = _watch(supervisor, watchdog, began + deadline_s)
-    shared = any(other_pid == pid for other_pid, _ in others.values())
+    shared = tid != pid or any(other_pid == pid for other_pid, _ in others.values())
     finished = [
         label
         for label, (other_pid, other_tid) in others.items()

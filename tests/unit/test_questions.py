@@ -68,3 +68,13 @@ def test_a_fault_that_does_not_always_show_is_partly_repeatable():
     answer = answer_questions(trial(), expectation(), [trial(), healthy]).answers[6]
     assert answer.kind is AnswerKind.PARTLY
     assert answer.answer.startswith("1 of 2 runs")
+
+
+def test_stopping_one_who_was_stuck_alone():
+    def answer(**changes):
+        one = trial(experiment=experiment(others=0, **changes))
+        return answer_questions(one, expectation(), [one]).answers[5].answer
+
+    assert "no other was stuck; then: exited" in answer(afterwards="exited")
+    assert answer(victim="main").endswith("and that was the program itself.")
+    assert answer(whole_process_died=True).endswith("all else in it died, too.")
