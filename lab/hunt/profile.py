@@ -40,13 +40,14 @@ class Suspect(NamedTuple):
 class _Accesses:
     """All that was seen of one address."""
 
-    __slots__ = ("locks", "places", "users", "writers")
+    __slots__ = ("locks", "outside", "places", "users", "writers")
 
     def __init__(self) -> None:
         self.places: set[Site] = set()
         self.users: set[int] = set()
         self.writers: set[int] = set()
         self.locks: set[Any] | None = None
+        self.outside = False  # also touched by a thread that was alone then
 
     def add(self, index: int, place: Site, held: set[Any], *, writes: bool) -> None:
         self.places.add(place)
@@ -59,13 +60,19 @@ class _Accesses:
     def shared(self) -> bool:
         return len(self.users) > 1 and bool(self.writers)
 
+    @property
+    def reachable(self) -> bool:
+        """Whether only one thread touched it while others lived, but not the one that made it."""
+        return self.outside and bool(self.writers - {0})
+
 
 class Profile:
     """What was learnt from the executions observed so far.
 
-    ``groups`` are sets of places that touch one variable without a common lock, ``guarded`` those
-    with one; ``counts`` says how often each thread passed a place, at most, in one execution: a
-    path that was cut short once must not make the rest of it look impossible.
+    ``groups`` are sets of places that touch one variable without a common lock; ``guarded`` those
+    with one, and those that could meet but did not; ``counts`` says how often each thread passed a
+    place, at most, in one execution: a path that was cut short once must not make the rest of it
+    look impossible.
     """
 
     def __init__(self) -> None:
@@ -104,7 +111,11 @@ class Profile:
             site.seen = True
             self._passed[index, site] += 1
         place = self._last_point.get(index)
-        if not site.access or place is None or _alone(task):
+        if not site.access or place is None:
+            return
+        if _alone(task):
+            for address in _addresses(site):
+                self._accesses[address].outside = True
             return
         if site.kind == LOCK and task.wanted is not None and task.wanted not in task.held:
             for lock in task.held:
@@ -123,6 +134,11 @@ class Profile:
         for seen in self._accesses.values():
             if seen.shared:
                 self._add_group(frozenset(seen.places), guarded=bool(seen.locks))
+            elif seen.reachable and not seen.locks:
+                # Another schedule may bring another thread to it: a pool's worker, say.
+                self._add_group(frozenset(seen.places), guarded=True)
+                for place in seen.places:
+                    place.racing = True
         for place in wild.places if wild is not None and len(tasks) > 1 else ():
             self._add_group(frozenset((place,)), guarded=False)
         self._find_roles(tasks)

@@ -92,10 +92,13 @@ class SURW(Strategy):
         return me
 
     def give_way(self, engine: Engine, me: Task, site: Site) -> Task:  # noqa: ARG002
-        """Let any other thread that is not held go on."""
-        others = [t for t in engine.runnable if t is not me]
-        free = [t for t in others if t.index not in self._held]
-        return self._draw(free) if free else self._release(engine, others or [me])
+        """Let any other thread go on, a held one too: ``me`` may be waiting for just that one."""
+        others = [task for task in engine.runnable if task is not me]
+        chosen = self._draw(others) if others else me
+        if chosen.index in self._held:
+            self._held.discard(chosen.index)
+            self._made_by(chosen.index, engine)
+        return chosen
 
     def _any(self, engine: Engine) -> Task:
         """Return a thread that is not held; if there is none, the intention has to change."""
