@@ -22,6 +22,10 @@ class NoInterpreterError(CannotReadStacksError):
     """The tool does not recognise the interpreter; another tool might."""
 
 
+class MovedOnError(CannotReadStacksError):
+    """The process ran on while it was read, and the tool lost its way; the next try may succeed."""
+
+
 class TooYoungError(CannotReadStacksError):
     """The interpreter was not ready to be read; a moment later it may be."""
 

@@ -17,6 +17,7 @@ import msgspec
 from lab import procfs
 from lab.capture.command import (
     CannotReadStacksError,
+    MovedOnError,
     NoInterpreterError,
     Stacks,
     ToolFailedError,
@@ -48,6 +49,8 @@ def dump(pid: int, *, deadline: float, with_locals: bool = True) -> Stacks:
 def _classify(failed: ToolFailedError, pid: int) -> CannotReadStacksError:
     if _age_s(pid) < _YOUNG_S:
         return TooYoungError(f"process {pid} is too young to be read: {failed.seen}")
+    if "stack traces" in failed.seen.lower():
+        return MovedOnError(failed.seen)
     if "python interpreter" in failed.seen.lower():
         return NoInterpreterError(f"py-spy knows no interpreter in process {pid}: {failed.seen}")
     return failed

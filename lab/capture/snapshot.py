@@ -152,9 +152,9 @@ def _confirm(subjects: Sequence[_Subject], deadline: float, runs: _Runs) -> bool
 
 
 def _marked(thread: ThreadStack, later: ThreadStack | None, runs: _Runs) -> ThreadStack:
-    if later is None:
-        gone = procfs.runs(thread.pid, thread.tid) is None
-        return msgspec.structs.replace(thread, still=False if gone else None)
+    if later is None:  # it has ended, or the second dump failed: then its counter tells
+        known = (thread.pid, thread.tid) in runs
+        return msgspec.structs.replace(thread, still=_slept(thread, runs) if known else None)
     if _lines(thread) == _lines(later) and _slept(thread, runs):
         return msgspec.structs.replace(thread, still=True)
     return msgspec.structs.replace(thread, still=False, later=later.frames)

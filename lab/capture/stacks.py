@@ -13,6 +13,7 @@ from lab import procfs
 from lab.capture import pyspy, pystack
 from lab.capture.command import (
     CannotReadStacksError,
+    MovedOnError,
     NoInterpreterError,
     Stacks,
     TooYoungError,
@@ -54,10 +55,10 @@ def _read(pid: int, deadline: float, with_locals: bool) -> Stacks:
 
 
 def _patiently(pid: int, deadline: float, with_locals: bool) -> Stacks:
-    """Dump, and try again a little later when the interpreter was not ready."""
+    """Dump, and try again a little later when the interpreter was not ready, or moved on."""
     for _ in range(_TRIES - 1):
         try:
             return pyspy.dump(pid, deadline=deadline, with_locals=with_locals)
-        except TooYoungError:
+        except (MovedOnError, TooYoungError):
             time.sleep(_PAUSE_S)
     return pyspy.dump(pid, deadline=deadline, with_locals=with_locals)

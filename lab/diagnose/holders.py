@@ -163,6 +163,8 @@ def holder_of(scene: Scene, claims: Claims, waiter: Thread, key: str) -> Holder:
         return _owner_of_rlock(scene, on, states[0])
     if kind == "semlock" and states[0][1].limit != 1:
         return permits(on)
+    if kind == "lock" and states[0][1].locked is False:
+        return Holder(Evidence.UNKNOWN, "the lock was free when its memory was read")
     if kind == "semlock":
         return _owner_of_semlock(scene, on, key, states)
     return _by_source(claims, on, waiter, key)

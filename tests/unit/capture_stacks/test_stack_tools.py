@@ -187,6 +187,19 @@ def test_a_young_process_is_tried_again_and_an_old_one_is_not(
     assert count.read_text().count("x") == 1
 
 
+def test_a_dump_that_lost_its_way_is_tried_again(
+    tool: Callable, tmp_path: Path, sleeper: subprocess.Popen
+) -> None:
+    count = tmp_path / "count"
+    tool(
+        f"echo x >> {count}\n"
+        f'[ $(wc -l < {count}) -ge 3 ] && echo "[]" && exit 0\n'
+        "echo 'Error: Failed to get stack traces' >&2; exit 1"
+    )
+    assert stacks.read_stacks(sleeper.pid, deadline=time.monotonic() + 9).error == ""
+    assert count.read_text().count("x") == 3
+
+
 def test_an_interpreter_that_py_spy_does_not_know_goes_to_pystack(
     tool: Callable, monkeypatch: pytest.MonkeyPatch, sleeper: subprocess.Popen
 ) -> None:

@@ -140,6 +140,13 @@ def test_a_thread_that_moved_is_in_no_cycle_and_waits_for_nothing() -> None:
     assert found.edges[0].holder is None  # and may have let go meanwhile
 
 
+def test_a_lock_that_was_free_when_it_was_read_is_not_lost() -> None:
+    objects = (lock(A), lock(B, locked=False))
+    found = diagnose(snapshot((thread(2, A, B),), (wait(2, KEYS[B]),), objects))
+    assert found.edges[0].no_holder is None
+    assert found.cause is Cause.UNKNOWN
+
+
 def test_a_thread_that_moved_within_its_hold_still_holds() -> None:
     later = (Frame(function="work", file="/app/work.py", line=4),)
     moved = (msgspec.structs.replace(CROSSED[0], still=False, later=later), CROSSED[1])
