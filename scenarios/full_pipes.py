@@ -78,7 +78,9 @@ SCENARIO = Scenario(
     plants="Each of two processes waits until the other reads, and neither reads.",
     why=(
         "Sending looks as if it did not wait, and with short messages it does not. The size of a "
-        "kernel buffer decides whether the program works, and it differs between systems. Threads "
+        "kernel buffer decides whether the program works, and it differs between systems. After a "
+        "fork not even the death of one frees the other, which has inherited both ends of the pipe "
+        "that it writes to. Threads "
         "need no pipe, since they hand each other references; between them the same circle closes "
         "only through two bounded queues."
     ),

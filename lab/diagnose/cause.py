@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lab.diagnose.blocked import LOCK
 from lab.diagnose.edges import Link
+from lab.diagnose.futures import RESULTS, state_of
 from lab.diagnose.graph import cycles
 from lab.diagnose.scene import Scene, Thread
 from lab.scenario import Cause
@@ -72,7 +73,9 @@ def _without_cycle(scene: Scene, links: Sequence[Link]) -> Finding:
     stuck = {link.waiter.id for link in links}
     idle = {link.waiter.id for link in links if link.wait.idle}
     dark = [t for t in scene.threads if t.id not in stuck and _asleep_for_good(t)]
-    ends = [link for link in links if not link.holder.thread and not link.wait.idle]
+    ends = sorted(
+        (link for link in links if not link.holder.thread and not link.wait.idle), key=_nearness
+    )
     free = [t for t in scene.threads if t.id not in stuck and t not in dark]
     if free or dark or not links or _native_threads_run(scene):
         return Finding(Cause.NONE if free else Cause.UNKNOWN, tuple(ends))
@@ -90,6 +93,12 @@ def _native_threads_run(scene: Scene) -> bool:
         for capture in scene.snapshot.processes
         for wait in capture.waits
     )
+
+
+def _nearness(link: Link) -> tuple[bool, bool, list[tuple[int, str]]]:
+    """Sort what is nearer to the root before who only waits for a task's result."""
+    begun = state_of(link.wait) == "RUNNING"
+    return link.wait.kind in RESULTS, begun, natural(link.waiter.label)
 
 
 def _asleep_for_good(thread: Thread) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.diagnose.blocked import LOCK, Blocked
+from lab.diagnose.futures import provider_of
 from lab.diagnose.holders import Claims, Holder, holder_of, object_key, permits
 from lab.diagnose.imports import importer_of
 from lab.diagnose.scene import HELPERS, Scene, Thread
@@ -67,6 +68,8 @@ def _holder(scene: Scene, claims: Claims, wait: Blocked) -> Holder:
         return holder_of(scene, claims, wait.thread, wait.key)
     if wait.kind == "thread":
         return _joined_thread(scene, wait)
+    if wait.kind == "future":
+        return provider_of(wait)
     if wait.kind == "import":
         return importer_of(scene, wait)
     if wait.kind in ("process", "subprocess"):

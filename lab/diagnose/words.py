@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from lab.diagnose.blocked import LOCK
 from lab.diagnose.cause import Finding
 from lab.diagnose.edges import Link
+from lab.diagnose.futures import state_of
 from lab.diagnose.places import short
 from lab.model import NoHolder
 from lab.scenario import Cause
@@ -73,7 +74,7 @@ def _tail(link: Link) -> str:
         return ", " + _NOBODY[link.holder.nobody].format(because=link.holder.because)
     if link.wait.kind not in (LOCK, "import"):
         piped = link.holder.thread and link.wait.kind in ("send", "receive")
-        return f": {link.holder.because}" if piped else ""
+        return f": {link.holder.because}" if piped or state_of(link.wait) else ""
     if link.holder.thread and link.holder.thread.id == link.waiter.id:
         who = "it holds itself"
     elif link.holder.thread:
