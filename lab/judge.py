@@ -149,18 +149,19 @@ def holder_is_right(edge: Edge, seen: str, wait: ExpectedWait) -> bool | None:
     Where nobody would end the wait, or nobody outside can know who, no name is the right one.
     """
     if wait.no_holder is not None:
-        return None if seen == "unknown" else seen == wait.no_holder
-    if wait.holder is None:
+        wanted: str = wait.no_holder
+    elif wait.holder is None:
         return edge.holder is None
+    else:
+        wanted = wait.holder
     if seen == "unknown":
         return True if wait.hidden else None
-    return seen == wait.holder
+    return seen == wanted
 
 
 def _wanted_holder(wait: ExpectedWait) -> str:
-    if wait.holder is None:
-        return str(wait.no_holder or "nobody")
-    return f"{wait.holder}, or unknown: {wait.hidden}" if wait.hidden else wait.holder
+    wanted = wait.holder or str(wait.no_holder or "nobody")
+    return f"{wanted}, or unknown: {wait.hidden}" if wait.hidden else wanted
 
 
 def _line_check(name: str, seen: SourceLine | None, wanted: SourceLine) -> Check:

@@ -116,7 +116,7 @@ class Wait:
     no_holder: NoHolder | None = None
     """Why nobody holds it, for a lock that is taken."""
     hidden: str = ""
-    """Why the holder cannot be known from outside: not to name it is then right."""
+    """Why it cannot be known from outside who holds it, or why nobody does: unknown is right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 type Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module
 _NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_TAKING = ("acquire", "acquire_lock", "enter_context", "__enter__")
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
@@ -325,6 +326,11 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
 
 @functools.lru_cache(maxsize=128)
 def takes_without_with(text: str) -> bool:
-    """Whether anything in ``text`` is taken by a call, so that it may be left taken."""
+    """Whether ``text`` names a method that takes a lock, called there or passed on.
+
+    What is taken by a call, and not by ``with``, may be left taken.
+    """
     module = parse(text)
-    return module is None or any(_taken_by(node) is not None for node in ast.walk(module))
+    return module is None or any(
+        isinstance(node, ast.Attribute) and node.attr in _TAKING for node in ast.walk(module)
+    )

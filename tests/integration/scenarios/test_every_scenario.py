@@ -6,40 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import registry, runner
-from lab.model import RunRecord, Trial, VerdictKind
-from lab.scenario import OutcomeKind, Scenario, Workers
+from lab import registry
+from lab.model import VerdictKind
+from lab.scenario import OutcomeKind, Scenario
+from tests.integration.scenarios.running import complaints, run, said
 
 NAMES = sorted(entry.name for entry in registry.installed() if not entry.error)
-
-
-def run(name: str, output: Path, *, corrected: bool) -> RunRecord:
-    found = registry.find(name)
-    scenario = found.scenario
-    methods = scenario.start_methods if Workers.PROCESSES in scenario.variants else ()
-    request = runner.RunRequest(
-        found=found,
-        variants=runner.choose_variants(scenario.variants, "all", methods, scenario.start_methods),
-        parameters=scenario.arguments({}),
-        corrected=corrected,
-        heap=False,
-        output=output,
-    )
-    return runner.run(request, lambda _event: None)
-
-
-def complaints(trial: Trial) -> list[str]:
-    assert trial.verdict is not None
-    return [
-        f"{trial.id}: {check.name}: saw {check.seen}, wanted {check.wanted}"
-        for check in trial.verdict.checks
-        if check.passed is not True
-    ]
-
-
-def said(record: RunRecord, trial: Trial) -> str:
-    files = [out.artifact for out in trial.output if out.artifact]
-    return "".join((Path(record.directory) / file).read_text() for file in files)
 
 
 @pytest.mark.parametrize("name", NAMES)

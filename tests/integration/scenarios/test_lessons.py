@@ -53,7 +53,7 @@ def test_the_truth_is_whole(found: Found) -> None:
     assert hangs == bool(truth.waits) == (truth.cause is not Cause.NONE)
     for wait in truth.waits:
         assert wait.held_at is None or wait.holder is not None
-        assert not wait.hidden or wait.holder is not None
+        assert not wait.hidden or wait.holder is not None or wait.no_holder is not None
         assert wait.no_holder is None or wait.holder is None
 
 

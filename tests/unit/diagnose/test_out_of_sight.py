@@ -38,6 +38,7 @@ def test_not_suspended_inside_with(source):
     [
         ("lock.acquire()", True),
         ("stack.enter_context(lock)", True),
+        ("Thread(target=lock.acquire).start()", True),
         ("with lock: pass", False),
         ("lock.release()", False),
         ("no python", True),
