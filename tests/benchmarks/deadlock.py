@@ -18,6 +18,9 @@ from pathlib import Path
 LIMIT_S = 2
 """The limit that the peers are given; it is printed with their figures."""
 
+PATIENCE_S = 10
+"""How long a peer may take in all: one that reports the hang may itself hang on the threads."""
+
 PROGRAM = """
 from lab import Kit, Variant, Workers
 from scenarios.deadlock import faulty
@@ -112,16 +115,25 @@ def print_peers(scratch: Path) -> None:
         peers["GNU timeout"] = ["timeout", str(LIMIT_S), sys.executable, str(program)]
     print(f"\nthe peers, with a limit of {LIMIT_S} s:")
     for name, command in peers.items():
-        began = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        seconds = time.perf_counter() - began
-        said = done.stdout + done.stderr
-        names_both = "worker-1" in said and "worker-2" in said
-        print(
-            f"{name:<16} {seconds:.2f} s, exit {done.returncode}, {len(said)} bytes of output, "
-            f"both workers named: {'yes' if names_both else 'no'}, "
-            f"holders named: {'yes' if 'holds' in said else 'no'}"
-        )
+        print(f"{name:<16} {peer(command)}")
+
+
+def peer(command: list[str]) -> str:
+    """Run a peer, for :data:`PATIENCE_S` at most, and say what it did and what it named."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        said, _ = process.communicate(timeout=PATIENCE_S)
+        ending = f"{time.perf_counter() - began:.2f} s, exit {process.returncode}"
+    except subprocess.TimeoutExpired:
+        process.kill()
+        said, _ = process.communicate()
+        ending = f"reported, and then did not end within {PATIENCE_S} s"
+    named = "worker-1" in said and "worker-2" in said
+    return (
+        f"{ending}; {len(said)} bytes of output; both workers named: {'yes' if named else 'no'}; "
+        f"holders named: {'yes' if 'holds' in said else 'no'}"
+    )
 
 
 def _spread(times: list[float]) -> str:
