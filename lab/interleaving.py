@@ -12,18 +12,16 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, overload
+from typing import Any, overload
 
 from lab.errors import ExitCode, InconclusiveError, LabError, UsageError
 from lab.hunt import HuntResult
 from lab.hunt.project import file_of
 from lab.hunts.answers import Answer
 from lab.hunts.conduct import REPLAY, Call, conduct, name_of
-from lab.hunts.wishes import Wishes, wishes_from
+from lab.hunts.wishes import MARK, Wishes, wishes_from, wishes_of
+from lab.report.interleaving import users_traceback
 from lab.report.interleaving_text import failure_text
-
-MARK: Final = "__lab_interleave__"
-"""The attribute in which a hunted function keeps what was wished of its hunt."""
 
 type Test = Callable[..., Any]
 
@@ -134,12 +132,6 @@ def _hunting(function: Test, asked: Wishes) -> Test:
     return hunted
 
 
-def wishes_of(function: Any) -> Wishes | None:
-    """Return what was wished of the hunt of a decorated function, None for any other."""
-    found = getattr(function, MARK, None)
-    return found if isinstance(found, Wishes) else None
-
-
 def settle(answer: Answer, replay: Callable[[str], str]) -> None:
     """Raise what the answer calls for; ``replay`` makes the line that repeats a token."""
     __tracebackhide__ = True
@@ -158,7 +150,7 @@ def _original(answer: Answer) -> BaseException | None:
         return answer.cause.with_traceback(_users_part(answer.cause.__traceback__))
     if failure is None or failure.edges or failure.blocked:
         return None
-    return ThreadFailedError(failure.detail)
+    return ThreadFailedError(users_traceback(failure.detail))
 
 
 def _users_part(trace: Any) -> Any:

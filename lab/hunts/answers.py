@@ -33,6 +33,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     idle: bool = False
     kept: bool = False
     cause: BaseException | None = None
+    failed: int = 0
+    """Of a replay: in how many of its runs it failed."""
+    difference: str = ""
+    """Of a replay: the first place where the code no longer fits the schedule."""
 
 
 def ask(

@@ -85,26 +85,42 @@ def name_of(function: Callable[..., Any], suffix: str = "") -> str:
 
 
 def conduct(
-    body: Callable[[], object], wishes: Wishes, name: str, *, token: str | None = None
+    body: Callable[[], object],
+    wishes: Wishes,
+    name: str,
+    *,
+    token: str | None = None,
+    begin: Callable[[int], None] | None = None,
 ) -> Answer:
     """Hunt ``body``, or run it under the schedule ``token`` only; keep what is found.
 
-    An exception by which the test skips itself or rejects its input is raised as it is.
+    ``begin`` is told the number of each execution before it begins. An exception by which the test
+    skips itself or rejects its input is raised as it is.
     """
     drawn = _example()
     settings = wishes.settings(name, drawn=drawn is not None)
     asked_for = token if token is not None else _asked_for(name)
     with _off_the_clock(drawn):
         if asked_for is not None:
-            return repeat(body, asked_for, settings)
+            return repeat(body, asked_for, settings, begin=begin)
         if drawn is None:
             return _hunted(body, settings)
-        return _hunted_example(body, settings, final=drawn.is_final)
+        example = Guard(body, begin)
+        try:
+            return _hunted_example(example, settings, final=drawn.is_final)
+        except Leave as leaving:
+            raise leaving.reason from None
 
 
-def repeat(body: Callable[[], object], token: str, settings: Settings, times: int = 1) -> Answer:
+def repeat(
+    body: Callable[[], object],
+    token: str,
+    settings: Settings,
+    times: int = 1,
+    begin: Callable[[int], None] | None = None,
+) -> Answer:
     """Run ``body`` under one schedule; a difference makes a run without a failure inconclusive."""
-    guard = Guard(body)
+    guard = Guard(body, begin)
     try:
         again = replay(guard, token, settings, times=times)
     except Leave as leaving:
@@ -114,6 +130,8 @@ def repeat(body: Callable[[], object], token: str, settings: Settings, times: in
         result=from_replay(again, token, settings),
         inconclusive="" if again.failure else again.difference,
         cause=guard.error if main else None,
+        failed=again.failed,
+        difference=again.difference,
     )
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 from lab.errors import UsageError, suggest
 from lab.hunt import Settings
 
-EXECUTIONS = 2000
-EXECUTIONS_PER_EXAMPLE = 50
+MARK: Final = "__lab_interleave__"
+"""The attribute in which a decorated test keeps what was wished of its hunt."""
+
+EXECUTIONS: Final = 2000
+EXECUTIONS_PER_EXAMPLE: Final = 50
 """Hypothesis brings a hundred inputs: together they are a hunt, each of them need not be."""
 
 
@@ -38,6 +41,18 @@ class Wishes:
         usual = EXECUTIONS_PER_EXAMPLE if drawn else EXECUTIONS
         given = {each: value for each in names() if (value := getattr(self, each)) is not None}
         return Settings(**{"executions": usual, **given, "name": name})
+
+
+def wishes_of(function: Any) -> Wishes | None:
+    """Return what was wished of the hunt of a decorated test, None for any other."""
+    found = getattr(function, MARK, None)
+    return found if isinstance(found, Wishes) else None
+
+
+def bare(function: Any) -> Any:
+    """Return the test unbound, and without the decorator that would hunt it once more."""
+    function = getattr(function, "__func__", function)
+    return function.__wrapped__ if wishes_of(function) is not None else function
 
 
 def names() -> list[str]:

@@ -10,8 +10,7 @@ from lab.errors import UsageError, suggest
 from lab.hunt.project import file_of
 from lab.hunt.schedule import read
 from lab.hunts import conduct
-from lab.hunts.wishes import Wishes, names, wishes_from
-from lab.interleaving import wishes_of
+from lab.hunts.wishes import Wishes, names, wishes_from, wishes_of
 
 
 def check_options(config: pytest.Config) -> None:

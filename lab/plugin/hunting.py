@@ -14,7 +14,8 @@ import pytest
 from lab.errors import UsageError
 from lab.hunts.answers import Answer
 from lab.hunts.conduct import Call, conduct
-from lab.interleaving import HuntInconclusiveError, settle, wishes_of
+from lab.hunts.wishes import bare
+from lab.interleaving import HuntInconclusiveError, settle
 from lab.plugin.asked import is_explicit, name_of, test_of, wished
 from lab.plugin.renewal import Renewal
 from lab.plugin.summary import Tally
@@ -58,7 +59,7 @@ class _Hunt:
         self._name = name_of(item)
         self._wishes = wished(item)
         self._token: str | None = item.config.getoption("lab_replay")
-        self._function = _bare(test_of(item))
+        self._function = bare(test_of(item))
 
     def whole(self, **_fixtures: Any) -> None:
         """Stand in for the test of an item without Hypothesis; fixtures are made anew each time."""
@@ -75,7 +76,7 @@ class _Hunt:
 
     def example(self, inner: Any) -> Any:
         """Return what stands in for the test that Hypothesis calls with each input."""
-        function = _bare(inner)
+        function = bare(inner)
 
         @functools.wraps(function)
         def hunted(*args: Any, **kwargs: Any) -> None:
@@ -101,12 +102,6 @@ class _Hunt:
 
     def _replay_line(self, token: str) -> str:
         return shlex.join(["pytest", self._item.nodeid, "--lab-replay", token])
-
-
-def _bare(function: Any) -> Any:
-    """Return the test unbound, and without the decorator that would hunt it once more."""
-    function = getattr(function, "__func__", function)
-    return function.__wrapped__ if wishes_of(function) is not None else function
 
 
 def _is_case(instance: object) -> bool:

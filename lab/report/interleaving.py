@@ -6,12 +6,14 @@ become a row, and rows that say nothing about the failure are counted instead of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lab.hunt import HuntResult
 from lab.hunt.recorder import Step
-from lab.report.words import counted, file_name, listed
+from lab.report.words import counted, file_name
 
 _SPOKEN = {"read": "reads", "write": "writes", "test": "tests", "iterate": "iterates over"}
 _MUTE = ("jump", "resume", "thread", "call")
@@ -62,6 +64,8 @@ class _Group:
     """The steps of a row in the making."""
 
     steps: list[Step] = field(default_factory=list)
+    arrival: str = ""
+    preempted: bool = False
     stopped: str = ""
     wanted: bool = False
 
@@ -101,17 +105,23 @@ def _groups(steps: Sequence[Step]) -> list[_Group]:
 
 
 def _mark(groups: list[_Group]) -> None:
-    """Want what is shared, both sides of each switch, and the end; note who was stopped where."""
+    """Want what is shared, both sides of each preemption, and the end."""
     for number, group in enumerate(groups):
         group.wanted |= any(step.shared for step in group.steps) or number == len(groups) - 1
-        if not group.head.switch:
-            continue
-        group.wanted = True
-        if number:
+        if number and group.head.switch:
+            group.arrival = group.head.switch
+        if number and _is_preempted(group.head):
             before = groups[number - 1]
-            before.wanted = True
-            if _is_preempted(group.head):
-                group.stopped = _next_of(groups, number, before.head.thread)
+            group.wanted = before.wanted = group.preempted = True
+            group.stopped = _next_of(groups, number, before.head.thread)
+    _pass_on_arrivals(groups)
+
+
+def _pass_on_arrivals(groups: list[_Group]) -> None:
+    """Say why control came to a thread at the first row of its turn that is shown."""
+    for group, later in itertools.pairwise(groups):
+        if group.arrival and not group.wanted and not later.arrival:
+            later.arrival = group.arrival
 
 
 def _is_preempted(step: Step) -> bool:
@@ -149,8 +159,8 @@ def _row(group: _Group, skipped: int) -> Row:
         source=head.source,
         effects=_effects(group.steps),
         shared=any(step.shared for step in group.steps),
-        arrival=head.switch,
-        preempted=_is_preempted(head),
+        arrival=group.arrival,
+        preempted=group.preempted,
         stopped=group.stopped,
         skipped=skipped,
     )
@@ -197,6 +207,16 @@ def switches_words(result: HuntResult) -> str:
     return counted(result.switches, "switch", "switches")
 
 
-def threads_words(table: Table) -> str:
-    """Name the threads of the table."""
-    return listed([name for _, name in table.threads])
+def users_traceback(detail: str) -> str:
+    """Return a traceback in words without the frames of the lab itself."""
+    return "\n".join(_users_lines(detail.splitlines()))
+
+
+def _users_lines(lines: Sequence[str]) -> Iterator[str]:
+    ours = f'  File "{Path(__file__).parents[1]}/'
+    hidden = False
+    for line in lines:
+        if line.startswith('  File "') or not line.startswith("    "):
+            hidden = line.startswith(ours)
+        if not hidden:
+            yield line

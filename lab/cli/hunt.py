@@ -1,0 +1,158 @@
+"""``lab hunt`` and ``lab replay``: from words to a contained hunt, and from its answer to words."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.status import Status
+
+from lab.cli import consoles
+from lab.errors import ExitCode, UsageError
+from lab.hunt import HuntResult
+from lab.hunt.schedule import read
+from lab.hunts import contained
+from lab.hunts.folder import HuntFolder
+from lab.hunts.orders import Reply
+from lab.hunts.wishes import wishes_from
+
+NO_THREADS = "no thread was started under control: there was nothing to schedule"
+
+
+@dataclass(frozen=True)
+class HuntOptions:
+    """The command line of ``lab hunt``, as it was typed."""
+
+    reference: str
+    wishes: dict[str, Any]
+    limit_s: float
+    output: Path
+    as_json: bool
+
+
+def run_hunt(options: HuntOptions) -> int:
+    """Hunt, write the directory, print the answer, and return the exit code."""
+    wishes = _checked(options.wishes, options.limit_s)
+    folder = HuntFolder(options.output, options.reference, wishes)
+    with Narrator(consoles.progress()) as narrator:
+        request = contained.Request(
+            options.reference, wishes, folder.captures, options.limit_s, narrator.tell
+        )
+        reply = contained.hunt(request)
+    assert reply.result is not None
+    reason = reply.inconclusive or (NO_THREADS if reply.idle and not reply.result.found else "")
+    _present(folder, reply.result, reason, as_json=options.as_json, replay=options.reference)
+    return _code(reply.result, reason)
+
+
+def _checked(given: dict[str, Any], limit_s: float) -> dict[str, Any]:
+    wishes = {name: value for name, value in given.items() if value not in (None, ())}
+    wishes_from(wishes, "lab hunt")
+    if not limit_s > 0:
+        raise UsageError(f"--limit {limit_s:g}", wanted="more than 0 seconds")
+    return wishes
+
+
+def _code(result: HuntResult, reason: str) -> int:
+    if result.found:
+        return int(ExitCode.DEVIATED)
+    return int(ExitCode.INCONCLUSIVE if reason else ExitCode.EXPECTED)
+
+
+def _present(
+    folder: HuntFolder, result: HuntResult, reason: str, *, as_json: bool, replay: str
+) -> None:
+    from lab.report.interleaving_page import render
+    from lab.report.interleaving_terminal import print_hunt
+
+    command = f"lab replay {result.schedule} {replay}" if result.schedule else ""
+    record = folder.finish(result, reason)
+    page = folder.write_page(render(record, command))
+    if as_json:
+        places = {"inconclusive": reason, "directory": str(folder.root), "report": str(page)}
+        print(msgspec.json.encode({**result.summary(), **places}).decode())
+        return
+    print_hunt(result, reason, command, page, consoles.results())
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """The command line of ``lab replay``, as it was typed."""
+
+    schedule: str
+    reference: str
+    times: int
+    limit_s: float
+    trace: tuple[str, ...]
+    as_json: bool
+
+
+def run_replay(options: ReplayOptions) -> int:
+    """Run one schedule, print what it showed, and return 1 if it failed again."""
+    plan = read(options.schedule)
+    reference = options.reference or plan.target
+    if not reference:
+        raise UsageError("the schedule does not name its test", wanted="a TARGET after it")
+    wishes: dict[str, Any] = {"trace": options.trace} if options.trace else {}
+    with _scratch() as output:
+        request = contained.Request(reference, wishes, Path(output), options.limit_s)
+        reply = contained.replay(request, plan.token(), options.times)
+    _print_replay(reply, as_json=options.as_json)
+    if reply.failed:
+        return int(ExitCode.DEVIATED)
+    return int(ExitCode.EXPECTED)
+
+
+def _scratch() -> Any:
+    import tempfile
+
+    return tempfile.TemporaryDirectory(prefix="lab-replay-")
+
+
+def _print_replay(reply: Reply, *, as_json: bool) -> None:
+    from lab.report.interleaving_terminal import print_replay
+
+    result = reply.result
+    assert result is not None
+    if as_json:
+        facts = {"times": reply.times, "failed": reply.failed, "difference": reply.difference}
+        said = {"kind": result.kind, "message": result.message, "schedule": result.schedule}
+        print(msgspec.json.encode({**facts, **said, "target": result.target}).decode())
+        return
+    print_replay(reply, consoles.results())
+
+
+class Narrator:
+    """Tells on stderr how far the hunt is, in a line that changes; only on a terminal."""
+
+    _PAUSE_S = 0.1
+
+    def __init__(self, console: Console) -> None:
+        self._status = Status("importing", console=console) if console.is_terminal else None
+        self._told = 0.0
+
+    def __enter__(self) -> Narrator:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._status:
+            self._status.stop()
+
+    def tell(self, executions: int, seconds: float) -> None:
+        """Take the number of executions so far, and how long it has been."""
+        now = time.monotonic()
+        if self._status and now - self._told > self._PAUSE_S:
+            self._told = now
+            self._status.update(f"{executions:,} executions in {seconds:.1f} s")

@@ -1,0 +1,97 @@
+"""What survives a test that ends its own interpreter: which execution it was, and who ran when.
+
+A small file mapped into memory: what was written is the kernel's when the process dies, however it
+dies. The child notes, the parent reads.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from lab.hunt.locks import Bench
+from lab.hunt.schedule import BLOCKED, ENDED, PREEMPTED, SPUN, YIELDED
+from lab.hunt.turns import YIELD, Turn
+
+_HEAD: Final = struct.Struct("<QQB7x")  # executions begun, turns of the last one, GIL model
+_TURN: Final = struct.Struct("<HHBBxxQ")
+_WHYS: Final = (PREEMPTED, BLOCKED, ENDED, YIELDED, SPUN)
+MOST_TURNS: Final = 60_000
+_SIZE: Final = _HEAD.size + MOST_TURNS * _TURN.size
+
+
+class Last(NamedTuple):
+    """The execution that was going on: its number from one, its turns so far, and its model."""
+
+    number: int
+    turns: tuple[Turn, ...]
+    gil: bool
+
+
+class BlackBox:
+    """The mapped file at ``path``; ``create`` makes it empty."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        if create:
+            path.write_bytes(bytes(_SIZE))
+        with path.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), _SIZE)
+
+    def begin(self, number: int) -> None:
+        """Note that execution ``number`` begins, and from now on each of its turns."""
+        engine = Bench.engine
+        _HEAD.pack_into(self._map, 0, number, 0, engine.gil)
+        engine.turns = _Noted(self)
+
+    def note(self, at: int, turn: Turn) -> None:
+        """Note the turn number ``at``, counted from zero."""
+        if at >= MOST_TURNS:
+            return
+        where = _HEAD.size + at * _TURN.size
+        why = _WHYS.index(turn.why)
+        fields = (turn.source, turn.target, why, turn.site is not None, turn.step)
+        _TURN.pack_into(self._map, where, *fields)
+        struct.pack_into("<Q", self._map, 8, at + 1)
+
+    @property
+    def number(self) -> int:
+        """How many executions have begun."""
+        return int(_HEAD.unpack_from(self._map)[0])
+
+    def pulse(self) -> tuple[int, int]:
+        """Return what changes while the hunt moves."""
+        number, turns, _ = _HEAD.unpack_from(self._map)
+        return number, turns
+
+    def last(self) -> Last:
+        """Return what is known of the last execution that began."""
+        number, _, gil = _HEAD.unpack_from(self._map)
+        return Last(number, tuple(self._turns()), bool(gil))
+
+    def _turns(self) -> Iterator[Turn]:
+        for at in range(min(_HEAD.unpack_from(self._map)[1], MOST_TURNS)):
+            source, target, why, chosen, step = _TURN.unpack_from(
+                self._map, _HEAD.size + at * _TURN.size
+            )
+            # Only whether there was a place is asked of it when the turns are repeated.
+            yield Turn(source, step, target, _WHYS[why], YIELD if chosen else None)
+
+    def close(self) -> None:
+        """Unmap the file."""
+        self._map.close()
+
+
+class _Noted(list[Turn]):
+    """The engine's list of turns, each of which goes into the box at once."""
+
+    def __init__(self, box: BlackBox) -> None:
+        super().__init__()
+        self._note: Callable[[int, Turn], None] = box.note
+
+    def append(self, turn: Turn, /) -> None:
+        """Add a turn."""
+        self._note(len(self), turn)
+        super().append(turn)

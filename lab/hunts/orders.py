@@ -1,0 +1,70 @@
+"""What the lab and its contained child tell each other: an order, a reply, and names of files."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Final
+
+import msgspec
+
+from lab.hunt import HuntResult, Schedule
+from lab.hunt.schedule import parse
+from lab.hunt.turns import YIELD, Turn
+
+ANSWER: Final = "answer.json"
+BOX: Final = "blackbox"
+STACK: Final = "stack.txt"
+STEPS: Final = "steps.jsonl"
+SWITCHES: Final = "switches.jsonl"
+
+
+class Mode(enum.StrEnum):
+    """What the child is to do.
+
+    ``retrace`` is a hunt again, up to the execution that ended the interpreter, which is repeated
+    and logged; ``follow`` runs one schedule that is expected to do the same.
+    """
+
+    HUNT = "hunt"
+    REPLAY = "replay"
+    RETRACE = "retrace"
+    FOLLOW = "follow"
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """One task for the child; ``folder`` is where its files are."""
+
+    mode: Mode
+    reference: str
+    folder: str
+    wishes: dict[str, Any]
+    token: str = ""
+    times: int = 1
+    at: int = 0
+    turns: tuple[tuple[int, int, int, str, bool], ...] = ()
+
+    def trail(self) -> list[Turn]:
+        """Return the turns that are to be retraced."""
+        return [
+            Turn(source, step, target, why, YIELD if chosen else None)
+            for source, step, target, why, chosen in self.turns
+        ]
+
+    def plan(self) -> Schedule:
+        """Return the schedule that is to be followed."""
+        return parse(self.token)
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """The child's last word: a result, or (``seen``) why there is none, with an exit code."""
+
+    result: HuntResult | None = None
+    inconclusive: str = ""
+    idle: bool = False
+    times: int = 0
+    failed: int = 0
+    difference: str = ""
+    seen: str = ""
+    wanted: str = ""
+    next_step: str = ""
+    code: int = 0
