@@ -21,6 +21,8 @@ _BODY = 16
 _BLOCK = 1 << 22
 MOST_BYTES = 1 << 29
 """A process with more writable memory than this is not searched."""
+_IMMORTAL = 0xFFFF_FFFF
+"""The highest reference count: that of objects which live for ever (PEP 683)."""
 
 
 def searchable(memory: Memory) -> list[procfs.Mapping] | None:
@@ -69,12 +71,20 @@ def _aligned(block: bytes, pattern: bytes) -> Iterator[int]:
 def _lock_at(objects: Objects, address: int, key: str) -> RemoteObject | None:
     try:
         name = objects.type_of(address).name
-        if name not in LOCK_TYPES:
+        if name not in LOCK_TYPES or not _is_alive(objects, address):
             return None
         state = read_lock(objects, address, name)
     except CannotReadMemoryError:
         return None
     return RemoteObject(address=address, type=name, lock=state) if state.key == key else None
+
+
+def _is_alive(objects: Objects, address: int) -> bool:
+    """Whether an object was not given back: the allocator keeps a pointer, or 0, in its place.
+
+    Its other words stay as they were, and what they point at may belong to another object by now.
+    """
+    return 0 < objects.memory.word(address) <= _IMMORTAL
 
 
 def local_addresses(memory: Memory, keys: set[str]) -> dict[int, str]:
