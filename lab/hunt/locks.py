@@ -35,6 +35,7 @@ class Bench:
     # Whether a frame's code is switched in; in the ``gil`` model those have points of their own.
     traced: ClassVar[Callable[[FrameType], bool]]
     sites: ClassVar[dict[tuple[Any, ...], Site]] = {}
+    inner: ClassVar[Site | None] = None  # for locks that a thread object makes for itself
     kept: ClassVar[list[object]] = []  # the code whose address is part of a key must live on
 
     @classmethod
@@ -64,7 +65,7 @@ class Lock:
     stop being so when one of them takes it.
     """
 
-    __slots__ = ("__weakref__", "_home", "_real", "epoch", "owner", "polled", "site", "waiters")
+    __slots__ = ("__weakref__", "_real", "epoch", "owner", "polled", "site", "waiters")
     kind = "Lock"
 
     def __init__(self) -> None:
@@ -73,18 +74,17 @@ class Lock:
         self.waiters: list[Task] = []
         self.polled = False
         self._real: Any = None
-        self._home = 0
         self.epoch = 0
-        self.site = Bench.site(self.kind, sys._getframe(1))
+        self.site = Bench.inner or Bench.site(self.kind, sys._getframe(1))
         if engine.by_ident.get(_real.get_ident()) is not None:
-            self._home = self.epoch = engine.epoch
+            self.epoch = engine.epoch
 
     @classmethod
     def adopt(cls, real: Any, variable: str) -> Self:
         """Wrap a lock that existed before the hunt, made or held by ``variable``."""
         lock = cls.__new__(cls)
         lock.owner, lock.waiters, lock.polled = None, [], False
-        lock._real, lock._home, lock.epoch = real, 0, 0
+        lock._real, lock.epoch = real, 0
         lock.site = Site(LOCK, "acquire", variable)
         return lock
 
@@ -228,7 +228,7 @@ class RLock(Lock):
 
     def __init__(self) -> None:
         super().__init__()
-        self.site = Bench.site(self.kind, sys._getframe(1))
+        self.site = Bench.inner or Bench.site(self.kind, sys._getframe(1))
         self._count = 0
 
     @classmethod

@@ -104,7 +104,7 @@ class Search:
         self.stuck = self.stuck or outcome.stuck
         self.threads = max(self.threads, outcome.threads)
         turns = self.session.engine.turns
-        bit = hash(tuple((t.source, t.step, t.target) for t in turns)) % _BITS
+        bit = hash(tuple(turns)) % _BITS
         byte, mask = bit >> 3, 1 << (bit & 7)
         if not self._seen[byte] & mask:
             self._seen[byte] |= mask

@@ -198,12 +198,14 @@ class Monitor:
 
     def _call_free(self) -> Any:
         engine, get, consult = self.engine, self.sites.get, self.engine.consult
+        narrow = self.narrow
         seen, add, harmless = self.known, self._add_call, self._calls.harmless
 
         def called(code: CodeType, offset: int, function: Any, first: Any) -> object:
-            if harmless(function, first):
-                return None
             key = id(code) + offset + 1
+            if harmless(function, first):
+                # Silent until the next wide phase, unless it was seen to do more than this.
+                return _DISABLE if narrow and key not in seen else None
             site = get(key)
             if site is None:
                 if key in seen:

@@ -14,9 +14,11 @@ from typing import Any, Final
 
 from lab.hunt import _real
 from lab.hunt.locks import Bench
+from lab.hunt.sites import LOCK, Site
 
 KINDS: Final[tuple[type, ...]] = (threading.Thread, concurrent.futures.Future)
 _NUMBER: Final = "_lab_number"
+_OWN: Final = Site(LOCK, "acquire", "the lock of a thread or future")
 
 
 def steady_hash(self: Any) -> int:
@@ -33,6 +35,12 @@ def numbered(initialise: Callable[..., None]) -> Callable[..., None]:
         if engine.by_ident.get(_real.get_ident()) is not None:
             engine.made += 1
             self.__dict__[_NUMBER] = engine.made
+            Bench.inner = _OWN
+            try:
+                initialise(self, *args, **kwargs)
+            finally:
+                Bench.inner = None
+            return
         initialise(self, *args, **kwargs)
 
     return __init__

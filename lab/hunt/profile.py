@@ -87,6 +87,7 @@ class Profile:
         self._accesses: dict[Address, _Accesses] = {}
         self._order: dict[tuple[Site, Site], set[tuple[int, int]]] = {}
         self._last_point: dict[int, Site] = {}
+        self._shares: dict[tuple[int, Group], int] = {}
         self._known: set[frozenset[Site]] = set()
         self._suspected: set[tuple[Site, Site, int, int]] = set()
 
@@ -127,6 +128,7 @@ class Profile:
         """Work out from the execution just observed which places race, and over what."""
         self.threads = max(self.threads, len(tasks))
         self.counts |= self._passed
+        self._shares.clear()
         self.children = defaultdict(list)
         for task in tasks[1:]:
             self.children[task.parent].append(task.index)
@@ -195,8 +197,13 @@ class Profile:
 
     def share(self, index: int, hot: Group) -> int:
         """Return the interesting steps of thread ``index`` and of all that it starts."""
-        own = sum(self.counts.get((index, site), 0) for site in hot)
-        return own + sum(self.share(child, hot) for child in self.children.get(index, ()))
+        key = (index, hot)
+        known = self._shares.get(key)
+        if known is None:
+            known = sum(self.counts.get((index, site), 0) for site in hot)
+            known += sum(self.share(child, hot) for child in self.children.get(index, ()))
+            self._shares[key] = known
+        return known
 
 
 def _alone(task: Task) -> bool:

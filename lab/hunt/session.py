@@ -18,7 +18,7 @@ from lab.hunt.sites import GIL, Scope
 from lab.hunt.strategies.base import Strategy
 from lab.hunt.watchdog import Watchdog
 
-_SWEEP_EVERY: Final = 64  # executions between two garbage collections
+_SWEEP_EVERY: Final = 256  # executions between two garbage collections
 
 
 class Session:
@@ -47,6 +47,7 @@ class Session:
         self._watchdog = Watchdog(self.engine, stall)
         self._pin = pin
         self._cpus: set[int] = set()
+        self._policy: int | None = None
         self._collecting = False
         self._since_sweep = 0
         # Threads without a name are numbered from one in every execution.
@@ -96,10 +97,20 @@ class Session:
             gc.enable()
         if self._cpus:
             os.sched_setaffinity(0, self._cpus)
+        if self._policy is not None:
+            os.sched_setscheduler(0, self._policy, os.sched_param(0))
 
     def _pin_down(self) -> None:
+        """Hold this thread, and those that it will make, on one processor, without preemption.
+
+        Under ``SCHED_BATCH`` (sched(7)) a thread that is woken waits until the waker sleeps; else
+        it would run at once, find the GIL taken, and be switched out again.
+        """
         if not self._pin or not hasattr(os, "sched_setaffinity"):
             return
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            self._policy = os.SCHED_OTHER
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         self._cpus = os.sched_getaffinity(0)
         chosen = sorted(self._cpus)[os.getpid() % len(self._cpus)]
         os.sched_setaffinity(0, {chosen})
