@@ -237,6 +237,10 @@ class Scenario:
             raise UsageError(f"scenario {self.name}: a parameter is declared twice: {names}")
         if not self.variants:
             raise UsageError(f"scenario {self.name}: no variant", wanted="threads or processes")
+        if not self.start_methods:
+            raise UsageError(
+                f"scenario {self.name}: no start method", wanted=", ".join(StartMethod)
+            )
 
     def arguments(self, settings: Mapping[str, str]) -> dict[str, ParameterValue]:
         """Return every parameter's value: its default, or what ``settings`` says, checked.

@@ -17,6 +17,7 @@ from lab.expectation import expect
 from lab.judge import place
 from lab.model import ExpectedWait
 from lab.registry import Found, Listed
+from lab.scenario import Scenario, StartMethod, Workers
 
 
 def print_catalogue(*, as_json: bool) -> int:
@@ -73,7 +74,7 @@ def print_scenario(reference: str) -> int:
         ("Plants", scenario.plants),
         ("Why", scenario.why),
         ("Cure", scenario.cure),
-        ("Variants", ", ".join(scenario.variants)),
+        ("Variants", _variants(scenario)),
         ("Bears on", ", ".join(scenario.claims) or "no claim"),
     ):
         console.print(f"[bold]{heading}[/bold]  {escape(text)}")
@@ -83,6 +84,13 @@ def print_scenario(reference: str) -> int:
     console.print(f"\n[bold]Source[/bold]  {escape(str(found.source_file))}\n")
     console.print(Syntax(source, "python", line_numbers=True, background_color="default"))
     return int(ExitCode.EXPECTED)
+
+
+def _variants(scenario: Scenario) -> str:
+    """Name the variants, and the start methods where the fault does not exist in all of them."""
+    some = len(scenario.start_methods) < len(StartMethod)
+    by = f" (by {' or '.join(scenario.start_methods)} only)" if some else ""
+    return ", ".join(f"{k}{by}" if k is Workers.PROCESSES else str(k) for k in scenario.variants)
 
 
 def _print_parameters(found: Found, console: Console) -> None:
@@ -97,7 +105,8 @@ def _print_parameters(found: Found, console: Console) -> None:
 def _print_truth(found: Found, console: Console) -> None:
     truth = expect(found.scenario, found.source_file, found.scenario.arguments({}))
     console.print("\n[bold]Ground truth[/bold]  (which the diagnosis never sees)")
-    console.print(f"  outcome {truth.outcome}, cause {truth.cause}", markup=False)
+    apparent = f" (from outside: {truth.apparent})" if truth.apparent else ""
+    console.print(f"  outcome {truth.outcome}, cause {truth.cause}{apparent}", markup=False)
     for wait in truth.waits:
         console.print(f"  {_in_words(wait)}", markup=False)
 
@@ -105,7 +114,8 @@ def _print_truth(found: Found, console: Console) -> None:
 def _in_words(wait: ExpectedWait) -> str:
     words = f"{wait.waiter} waits"
     words += f" at {place(wait.at)}" if wait.at else " inside the standard library"
-    words += f" for {wait.holder or wait.no_holder or 'what nobody will provide'}"
+    lock = f"a lock that nobody holds ({wait.no_holder})" if wait.no_holder else ""
+    words += f" for {wait.holder or lock or 'what nobody will provide'}"
     words += f", which has held it since {place(wait.held_at)}" if wait.held_at else ""
     return words + (f" (not to be known from outside: {wait.hidden})" if wait.hidden else "")
 

@@ -49,6 +49,8 @@ def test_a_parameter_is_declared_once():
 def test_a_scenario_has_a_variant():
     with pytest.raises(UsageError, match="no variant"):
         make(variants=())
+    with pytest.raises(UsageError, match="no start method"):
+        make(start_methods=())
 
 
 @given(st.integers(2, 64))

@@ -69,3 +69,18 @@ def test_what_does_not_go_together(words: list[str], said: str) -> None:
     done = lab("run", *words)
     assert done.code == 2
     assert said in done.complaint
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("fork-held-lock", ["processes (by fork only)", "nobody holds (inherited-by-fork)"]),
+        ("lock-upgrade", ["cause wait-cycle (from outside: unsatisfied-wait)", "not to be known"]),
+        ("join-before-drain", ["worker waits inside the standard library for QueueFeeder"]),
+        ("starved-consumer", ["waits at starved_consumer.py:", "for what nobody will provide"]),
+    ],
+)
+def test_show_tells_the_whole_truth(name: str, words: list[str]) -> None:
+    shown = lab("show", name).out
+    for word in words:
+        assert word in shown
