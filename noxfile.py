@@ -29,7 +29,8 @@ def lab(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests on each supported Python that is here; pytest options may follow --."""
     _install(session, "test")
-    session.run("python", "-m", "pytest", *session.posargs)
+    # A file's tests stay together: they share what is expensive to set up.
+    session.run("python", "-m", "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session

@@ -30,12 +30,31 @@ MARK = "LAB_TEST"
 MULTIPROCESSING = "pymp-"
 
 SHARED = Path("/dev/shm")
+ALONE = "CI" in os.environ and "PYTEST_XDIST_WORKER" not in os.environ
+"""Whether nobody else uses shared memory meanwhile, neither another user nor a test beside this."""
 HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 """The test process's own, which multiprocessing starts once and keeps to the end."""
 
 
 type Thing = tuple[str, str, int]
 """What kind it is, its name, and its process id where it has one."""
+
+
+_SHARED_BEFORE = pytest.StashKey[set[str]]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Note what shared memory there is, for the whole session: its workers run side by side."""
+    if ALONE:
+        session.config.stash[_SHARED_BEFORE] = set(os.listdir(SHARED))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a session that leaves shared memory behind."""
+    left = set(os.listdir(SHARED)) - session.config.stash[_SHARED_BEFORE] if ALONE else set()
+    if left:
+        print(f"\nleft behind in {SHARED}: {', '.join(sorted(left))}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -73,7 +92,7 @@ def _things(mark: str) -> set[Thing]:
     for pid in {*procfs.descendants(os.getpid()), *_marked(mark)}:
         if (stat := procfs.stat(pid)) and stat.state not in "ZX":
             found.add(("process", f"started at {stat.started_ticks}", pid))
-    if "CI" in os.environ:  # elsewhere somebody else may be using it, too
+    if ALONE:
         found |= {("shared", path.name, 0) for path in SHARED.iterdir()}
     return found
 
