@@ -51,7 +51,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a session that leaves shared memory behind."""
-    left = set(os.listdir(SHARED)) - session.config.stash[_SHARED_BEFORE] if ALONE else set()
+    if not ALONE:
+        return
+    until = time.monotonic() + GRACE_S
+    while left := set(os.listdir(SHARED)) - session.config.stash[_SHARED_BEFORE]:
+        if time.monotonic() > until:
+            break
+        time.sleep(0.05)
     if left:
         print(f"\nleft behind in {SHARED}: {', '.join(sorted(left))}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
