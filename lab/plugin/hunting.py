@@ -71,7 +71,9 @@ class _Hunt:
         if _is_case(instance):
             return Call(self._function, (instance,), {})
         renewal = Renewal(self._item, self._function)
-        renewal.finish()
+        # What pytest has made for the call is not used; it may well object to that.
+        with contextlib.suppress(Exception, pytest.fail.Exception):
+            renewal.finish()
         return renewal
 
     def example(self, inner: Any) -> Any:
