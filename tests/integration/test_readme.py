@@ -30,3 +30,13 @@ def test_every_option_that_is_named_for_run_is_one():
     help_text = lab("run", "--help").out
     for option in re.findall(r"--[a-z-]+", sentence):
         assert option in help_text
+
+
+def test_the_race_of_the_readme_is_found(tmp_path):
+    (source,) = re.findall(r"```python\n(import threading.*?)```", README, re.DOTALL)
+    path = tmp_path / "test_readme_counter.py"
+    path.write_text(source)
+    done = lab("hunt", f"{path}:test_counter_is_safe", "--json", "--output", tmp_path)
+    assert done.code == 1, done.err
+    assert done.json["kind"] == "assertion"
+    assert done.json["switches"] == 1
