@@ -10,6 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from lab.hunt.linearizability import NotLinearizable as NotLinearizable
+    from lab.hunt.linearizability import linearizable as linearizable
     from lab.hunt.loop import hunt as hunt
     from lab.hunt.records import Explored as Explored
     from lab.hunt.records import HuntResult as HuntResult
@@ -25,16 +27,20 @@ _HOMES: Final = {
     "ReplayResult": "records",
     "Settings": "records",
     "replay": "replays",
+    "linearizable": "linearizability",
+    "NotLinearizable": "linearizability",
     "Schedule": "schedule",
 }
 
 __all__ = [
     "Explored",
     "HuntResult",
+    "NotLinearizable",
     "ReplayResult",
     "Schedule",
     "Settings",
     "hunt",
+    "linearizable",
     "replay",
 ]
 

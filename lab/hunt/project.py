@@ -53,7 +53,12 @@ def _project_roots(body: Callable[[], object]) -> list[str]:
     file = file_of(body)
     if not file or not Path(file).exists():
         return [str(Path.cwd())]
-    here = Path(file).resolve()
+    return project_of(Path(file))
+
+
+def project_of(file: Path) -> list[str]:
+    """Return the root of the project that ``file`` belongs to: where its build file lies."""
+    here = file.resolve()
     for folder in here.parents:
         if any((folder / marker).exists() for marker in _MARKERS):
             return [str(folder)]

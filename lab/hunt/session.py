@@ -77,14 +77,19 @@ class Session:
     ) -> None:
         self._leave()
 
-    def execute(self, strategy: Strategy, observer: Observer | None = None) -> Outcome:
-        """Run the body once under ``strategy``."""
+    def execute(
+        self,
+        strategy: Strategy,
+        observer: Observer | None = None,
+        body: Callable[[], object] | None = None,
+    ) -> Outcome:
+        """Run the body, or another one, once under ``strategy``."""
         self._since_sweep += 1
         if self._since_sweep >= _SWEEP_EVERY:
             self._since_sweep = 0
             gc.collect()
         threading._counter = itertools.count(1).__next__  # type: ignore[attr-defined]
-        return self.engine.execute(self.body, strategy, observer)
+        return self.engine.execute(body or self.body, strategy, observer)
 
     def _leave(self) -> None:
         self.monitor.stop()
