@@ -24,6 +24,8 @@ from lab.scenario import (
 )
 
 if TYPE_CHECKING:
+    from lab.hunt.linearizability import NotLinearizable as NotLinearizable
+    from lab.hunt.linearizability import linearizable as linearizable
     from lab.interleaving import HuntInconclusiveError as HuntInconclusiveError
     from lab.interleaving import InterleavingFailure as InterleavingFailure
     from lab.interleaving import interleave as interleave
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 _LATER = {
     "HuntInconclusiveError": "lab.interleaving",
     "InterleavingFailure": "lab.interleaving",
+    "NotLinearizable": "lab.hunt.linearizability",
     "interleave": "lab.interleaving",
+    "linearizable": "lab.hunt.linearizability",
 }
 
 __all__ = [
@@ -44,6 +48,7 @@ __all__ = [
     "LabError",
     "LockLike",
     "NoHolder",
+    "NotLinearizable",
     "OutcomeKind",
     "Parameter",
     "Scenario",
@@ -55,6 +60,7 @@ __all__ = [
     "Worker",
     "Workers",
     "interleave",
+    "linearizable",
 ]
 
 

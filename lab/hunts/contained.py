@@ -28,7 +28,7 @@ from lab.hunt.schedule import Switch, parse
 from lab.hunt.shrink import Shrinker, Switches
 from lab.hunt.sites import FREE_THREADED, GIL
 from lab.hunts import noted
-from lab.hunts.answers import from_replay
+from lab.hunts.answers import SURVIVES, from_replay, unsteady
 from lab.hunts.blackbox import BlackBox, Last
 from lab.hunts.orders import ANSWER, BOX, STACK, STEPS, SWITCHES, Mode, Order, Reply
 from lab.supervise import Launch, Supervisor
@@ -81,10 +81,23 @@ def hunt(request: Request) -> Reply:
     with tempfile.TemporaryDirectory(prefix="lab-hunt-") as folder:
         reply, ending = _child(request, Path(folder), Mode.HUNT)
         if ending is None:
-            return _checked(reply)
+            return _sound(request, Path(folder), _checked(reply))
         _refuse_before_start(request, ending)
         took = time.monotonic() - began
         return _Crash(request, Path(folder), ending, took).reply()
+
+
+def _sound(request: Request, folder: Path, reply: Reply) -> Reply:
+    """Doubt a late failure that needs no switch: in a new process it has to show at once."""
+    result = reply.result
+    if result is None or not result.found or result.schedule is None:
+        return reply
+    if result.executions_to_failure == 1 or parse(result.schedule).switches:
+        return reply
+    said, ending = _child(request, folder, Mode.REPLAY, token=result.schedule)
+    if ending is not None or said.failed or said.result is None:
+        return reply
+    return msgspec.structs.replace(reply, result=unsteady(result, SURVIVES), inconclusive=SURVIVES)
 
 
 def replay(request: Request, token: str, times: int = 1) -> Reply:

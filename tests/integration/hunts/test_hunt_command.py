@@ -220,6 +220,15 @@ def test_pipe():
     assert "blocked outside the scheduler's view" in done.json["inconclusive"]
 
 
+def test_state_that_outlives_an_execution_is_no_answer(tmp_path):
+    text = "SEEN = []\n\ndef test_global():\n    together(lambda: SEEN.append(1))\n"
+    write(tmp_path, COUNTER + text + "    assert len(SEEN) == 2\n")
+    done = hunt(tmp_path, "test_global", "--json")
+    assert done.code == 4, done.out
+    assert (done.json["found"], done.json["kind"]) == (False, "nondeterminism")
+    assert "something outlives an execution" in done.json["inconclusive"]
+
+
 def test_a_skipped_test_is_no_answer(tmp_path):
     write(tmp_path, "import unittest\n\ndef test_it():\n    raise unittest.SkipTest('not here')\n")
     done = hunt(tmp_path, "test_it")
