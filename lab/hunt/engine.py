@@ -72,6 +72,15 @@ class Engine:
         self.quantum *= times
         self.max_steps *= times
 
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The longest run of one thread and of an execution, in steps."""
+        return self.quantum, self.max_steps
+
+    @limits.setter
+    def limits(self, limits: tuple[int, int]) -> None:
+        self.quantum, self.max_steps = limits
+
     # -- one execution
 
     def execute(

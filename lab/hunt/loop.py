@@ -16,7 +16,7 @@ from lab.hunt.records import BOTH, FOUND, NOT_FOUND, Explored, HuntResult, Setti
 from lab.hunt.replays import SLICES
 from lab.hunt.schedule import Schedule
 from lab.hunt.session import Session
-from lab.hunt.shrink import Shrinker, Switches
+from lab.hunt.shrink import Shrinker, Switches, cost
 from lab.hunt.sites import FREE_THREADED, GIL, Scope
 from lab.hunt.strategies import dealer
 from lab.hunt.strategies.base import Strategy
@@ -32,6 +32,8 @@ _REPEATED: Final = frozenset((4, 40, 400, 4000))
 _WIDE_EVERY: Final = 128
 _WIDE_FOR: Final = 16
 _SECOND_MODEL: Final = 200  # executions spent on whether the other model has the failure too
+_SECOND_LOOK: Final = 120  # executions spent on finding a schedule that shrinks further
+_FEW: Final = 2  # hand-overs with which a schedule is small enough
 _ATTEMPTS: Final = 3  # to repeat a failing execution
 _BITS: Final = 1 << 23
 
@@ -124,7 +126,26 @@ class Search:
     # -- from a failure to a small schedule
 
     def schedule(self) -> Switches | None:
-        """Return the failing schedule by anchors, shrunk; None when it cannot be repeated."""
+        """Return the failing schedule by anchors, shrunk; None when it cannot be repeated.
+
+        Shrinking ends where no single change helps. When that leaves more than a few switches,
+        other executions that fail in the same way are shrunk as well, and the smallest is taken.
+        """
+        limits = self.session.engine.limits
+        best = self._anchored()
+        again = range(self.executions, self.executions + _SECOND_LOOK)
+        for number in again if self.settings.shrink and self.walk.complete is None else ():
+            if best is None or len(best) <= _FEW:
+                break
+            self.session.engine.limits = limits
+            self.session.monitor.narrow_to_races()
+            outcome = self.session.execute(self.deal(number))
+            if self.failure is not None and self.failure.same_bug(outcome.failure):
+                best = min(best, self._anchored() or best, key=cost)
+        return best
+
+    def _anchored(self) -> Switches | None:
+        """Return the schedule of the execution that just failed, shrunk."""
         engine = self.session.engine
         retrace = self._retraced(list(engine.turns))
         if retrace is None:

@@ -44,7 +44,7 @@ class Shrinker:
         self._left -= 1
         self.executions += 1
         followed = self._fails(candidate)
-        return followed if followed is not None and _cost(followed) < _cost(best) else None
+        return followed if followed is not None and cost(followed) < cost(best) else None
 
     def _drop_chunks(self, best: Switches, which: Callable[[Switch], bool]) -> Switches:
         size = max(len(best) // 2, 1)
@@ -109,6 +109,7 @@ def _earlier_times(times: int) -> list[int]:
     return sorted({1, times // 2, times - 1} - {0, times})
 
 
-def _cost(switches: Switches) -> tuple[int, int, int]:
+def cost(switches: Switches) -> tuple[int, int, int]:
+    """Return what makes one schedule smaller than another: preemptions, hand-overs, lateness."""
     preemptions = sum(not switch.forced for switch in switches)
     return preemptions, len(switches), sum(switch.times for switch in switches)
