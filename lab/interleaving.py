@@ -19,6 +19,7 @@ from lab.hunt import HuntResult
 from lab.hunt.project import file_of
 from lab.hunts.answers import Answer
 from lab.hunts.conduct import REPLAY, Call, conduct, name_of
+from lab.hunts.guard import HuntsItselfError
 from lab.hunts.wishes import MARK, Wishes, wishes_from, wishes_of
 from lab.report.interleaving import users_traceback
 from lab.report.interleaving_text import failure_text
@@ -124,7 +125,10 @@ def _hunting(function: Test, asked: Wishes) -> Test:
         __tracebackhide__ = True
         name = name_of(function)
         call = Call(function, args, kwargs)
-        answer = conduct(call, asked, name)
+        try:
+            answer = conduct(call, asked, name)
+        except HuntsItselfError:
+            return
         bare = not args and not kwargs
         settle(answer, functools.partial(replay_line, function if bare else None, name))
 

@@ -88,6 +88,17 @@ def _is_hunted(item: pytest.Item) -> bool:
     )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:  # noqa: ARG001
+    """Add the interleaving to the report of a failure that brings one but does not show it."""
+    report = yield
+    if call.excinfo is not None and type(call.excinfo.value).__name__ == "NotLinearizable":
+        from lab.plugin.summary import sections_of
+
+        report.sections += sections_of(call.excinfo.value)
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print a line for each hunted test: what was explored, and what has no answer."""
     lines: list[Line] = [

@@ -46,7 +46,8 @@ def run_hunt(options: HuntOptions) -> int:
         reply = contained.hunt(request)
     assert reply.result is not None
     reason = reply.inconclusive or (NO_THREADS if reply.idle and not reply.result.found else "")
-    _present(folder, reply.result, reason, as_json=options.as_json, replay=options.reference)
+    replay = "" if reply.inner else options.reference
+    _present(folder, reply.result, reason, as_json=options.as_json, replay=replay)
     return _code(reply.result, reason)
 
 
@@ -70,7 +71,7 @@ def _present(
     from lab.report.interleaving_page import render
     from lab.report.interleaving_terminal import print_hunt
 
-    command = f"lab replay {result.schedule} {replay}" if result.schedule else ""
+    command = f"lab replay {result.schedule} {replay}" if result.schedule and replay else ""
     record = folder.finish(result, reason)
     page = folder.write_page(render(record, command))
     if as_json:

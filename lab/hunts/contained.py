@@ -90,7 +90,7 @@ def hunt(request: Request) -> Reply:
 def _sound(request: Request, folder: Path, reply: Reply) -> Reply:
     """Doubt a late failure that needs no switch: in a new process it has to show at once."""
     result = reply.result
-    if result is None or not result.found or result.schedule is None:
+    if result is None or not result.found or result.schedule is None or reply.inner:
         return reply
     if result.executions_to_failure == 1 or parse(result.schedule).switches:
         return reply

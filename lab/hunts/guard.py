@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from lab.errors import LabError
+from lab.errors import InconclusiveError, LabError
+from lab.hunt.locks import Bench
 from lab.hunt.tasks import Unwind
 
 
@@ -24,6 +25,13 @@ class TestFailedError(LabError, AssertionError):
     """The test called a runner's own ``fail``, which is not an ordinary exception."""
 
     __test__ = False
+
+
+class HuntsItselfError(InconclusiveError):
+    """The test is a hunt of its own: it was run once, and hunting it would be a hunt of hunts."""
+
+    def __init__(self) -> None:
+        super().__init__("the test hunts by itself", next_step="run it as it is")
 
 
 class Leave(BaseException):
@@ -53,12 +61,17 @@ class Guard:
         self.calls += 1
         if self._begin is not None:
             self._begin(self.calls)
+        engine = Bench.engine
         try:
             self.__wrapped__()
         except Unwind:
             raise
         except BaseException as error:  # noqa: BLE001 - sorted at once, and nothing is swallowed
+            if Bench.engine is not engine:
+                raise Leave(error) from None  # a hunt inside has told the whole story
             self._sort(error)
+        if Bench.engine is not engine:
+            raise Leave(HuntsItselfError())
 
     def _sort(self, error: BaseException) -> NoReturn:
         if isinstance(error, SystemExit):

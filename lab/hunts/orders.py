@@ -59,6 +59,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """The child's last word: a result, or (``seen``) why there is none, with an exit code."""
 
     result: HuntResult | None = None
+    inner: bool = False
+    """Whether the hunt is one that the test makes itself: its schedule is not the test's."""
     inconclusive: str = ""
     idle: bool = False
     times: int = 0

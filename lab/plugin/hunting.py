@@ -14,6 +14,7 @@ import pytest
 from lab.errors import UsageError
 from lab.hunts.answers import Answer
 from lab.hunts.conduct import Call, conduct
+from lab.hunts.guard import HuntsItselfError
 from lab.hunts.wishes import bare
 from lab.interleaving import HuntInconclusiveError, settle
 from lab.plugin.asked import is_explicit, name_of, test_of, wished
@@ -89,7 +90,11 @@ class _Hunt:
 
     def _conduct(self, body: Callable[[], object]) -> None:
         __tracebackhide__ = True
-        answer = conduct(body, self._wishes, self._name, token=self._token)
+        try:
+            answer = conduct(body, self._wishes, self._name, token=self._token)
+        except HuntsItselfError as error:
+            self._tally.leave(error.seen)
+            return
         self._tally.add(answer)
         self._settle(answer)
 

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Final, TypedDict
 
 from lab.hunts.answers import Answer
+from lab.report.interleaving import table_of
+from lab.report.interleaving_text import table_lines
 
-FOUND, NONE, INCONCLUSIVE, IDLE = "found", "nothing found", "inconclusive", "no threads"
+FOUND, NONE, INCONCLUSIVE, IDLE, LEFT_ALONE = (
+    "found", "nothing found", "inconclusive", "no threads", "not hunted",
+)  # fmt: skip
 _COLOURS: Final = {FOUND: {"red": True}, INCONCLUSIVE: {"yellow": True}, IDLE: {"yellow": True}}
 
 
@@ -30,6 +34,11 @@ class Tally:
         self._busy = False
         self._inconclusive = ""
         self._last = ""
+        self._left_alone = ""
+
+    def leave(self, why: str) -> None:
+        """Note that the test was run as it is, and why."""
+        self._left_alone = why
 
     def add(self, answer: Answer) -> None:
         """Count one answer."""
@@ -47,17 +56,27 @@ class Tally:
     def _verdict(self) -> str:
         if self._found:
             return FOUND
+        if self._left_alone:
+            return LEFT_ALONE
         if self._inconclusive or not self._inputs:
             return INCONCLUSIVE
         return NONE if self._busy else IDLE
 
     def _text(self) -> str:
+        if self._left_alone:
+            return self._left_alone
         if not self._inputs:
             return "it was not hunted: its test did not get as far"
         text = self._last
         if self._inputs > 1:
             text = f"{self._executions} executions over {self._inputs} inputs; the last: {text}"
         return f"{self._inconclusive}; {text}" if self._inconclusive else text
+
+
+def sections_of(error: Any) -> list[tuple[str, str]]:
+    """Return the interleaving that ``error`` brings, as a section of a test report."""
+    steps = getattr(getattr(error, "result", None), "steps", ())
+    return [("the interleaving", "\n".join(table_lines(table_of(steps))))] if steps else []
 
 
 def print_lines(reporter: Any, lines: Sequence[Line]) -> None:

@@ -229,6 +229,18 @@ def test_state_that_outlives_an_execution_is_no_answer(tmp_path):
     assert "something outlives an execution" in done.json["inconclusive"]
 
 
+def test_a_hunt_that_the_test_makes_itself_is_shown(tmp_path):
+    text = 'import lab\n\ndef test_lin():\n    lab.linearizable(Counter, {"increment": []})\n'
+    lossy = COUNTER.replace(
+        "self.value = seen + 1", "self.value = seen + 1\n        return self.value"
+    )
+    write(tmp_path, lossy + text)
+    done = hunt(tmp_path, "test_lin")
+    assert done.code == 1, done.err
+    assert "▶ switch: T" in done.out
+    assert "lab replay" not in done.out
+
+
 def test_a_skipped_test_is_no_answer(tmp_path):
     write(tmp_path, "import unittest\n\ndef test_it():\n    raise unittest.SkipTest('not here')\n")
     done = hunt(tmp_path, "test_it")

@@ -329,3 +329,36 @@ def test_light():
     )
     done = pytest_in(tmp_path, "-p", "no:hypothesispytest")
     assert done.code == 0, done.out
+
+
+def test_a_test_that_hunts_by_itself_is_left_alone(tmp_path):
+    text = """
+import lab
+from hypothesis import strategies as st
+
+class Unsafe(Counter):
+    def increment(self):
+        seen = self.value
+        self.value = seen + 1
+        return self.value
+
+class Safe(Counter):
+    def increment(self):
+        with self.lock:
+            self.value += 1
+            return self.value
+
+def test_unsafe():
+    lab.linearizable(Unsafe, {"increment": []})
+
+def test_safe():
+    lab.linearizable(Safe, {"increment": []}, examples=3)
+"""
+    write(tmp_path, COUNTER + text)
+    for options in ((), ("--lab-hunt",)):
+        done = pytest_in(tmp_path, *options)
+        assert "1 failed, 1 passed" in done.out, done.out
+        assert "NotLinearizable" in done.out
+        assert "the interleaving" in done.out
+        assert "switch: " in done.out
+    assert "not hunted: test_it.py::test_safe: the test hunts by itself" in done.out
