@@ -67,20 +67,6 @@ class Engine:
         self.looks = 0  # at the clock, since time last passed by itself
         self._timers = Timers()
 
-    def loosen(self, times: int) -> None:
-        """Widen the limits in steps, for executions that count more places than the hunt did."""
-        self.quantum *= times
-        self.max_steps *= times
-
-    @property
-    def limits(self) -> tuple[int, int]:
-        """The longest run of one thread and of an execution, in steps."""
-        return self.quantum, self.max_steps
-
-    @limits.setter
-    def limits(self, limits: tuple[int, int]) -> None:
-        self.quantum, self.max_steps = limits
-
     # -- one execution
 
     def execute(
@@ -252,10 +238,6 @@ class Engine:
         if self.strategy.reactive:
             self.ask_at = self.stop_at = 0
 
-    def unready(self, task: Task) -> None:
-        """Take a ``task`` out again: what it waited for was taken before it ran."""
-        self.runnable.remove(task)
-
     def spawn(
         self, name: str, entry: Callable[[], None], *, daemon: bool = False, thread: Any = None
     ) -> Task:
@@ -390,10 +372,8 @@ class Engine:
         if task.lost:
             return
         target = self._leave(task)
-        worker = task.worker
         self._release(task)
         target.worker.go.release()
-        del worker
 
     def _leave(self, task: Task) -> Task:
         task.done = True

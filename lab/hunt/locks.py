@@ -210,7 +210,7 @@ class Lock:
         if engine.observer is not None:
             me.held.add(self)
         for task in self.waiters:
-            engine.unready(task)
+            engine.runnable.remove(task)
 
     def _give_back(self, engine: Engine) -> None:
         if engine.observer is not None and isinstance(self.owner, Task):

@@ -13,7 +13,7 @@ from lab.hunt.profile import Profile
 from lab.hunt.project import name_of, scope_of
 from lab.hunt.recorder import Recorder, Step
 from lab.hunt.records import BOTH, FOUND, NOT_FOUND, Explored, HuntResult, Settings
-from lab.hunt.replays import SLICES
+from lab.hunt.replays import loosen
 from lab.hunt.schedule import Schedule
 from lab.hunt.session import Session
 from lab.hunt.shrink import Shrinker, Switches, cost
@@ -131,13 +131,14 @@ class Search:
         Shrinking ends where no single change helps. When that leaves more than a few switches,
         other executions that fail in the same way are shrunk as well, and the smallest is taken.
         """
-        limits = self.session.engine.limits
+        engine = self.session.engine
+        limits = engine.quantum, engine.max_steps
         best = self._anchored()
         again = range(self.executions, self.executions + _SECOND_LOOK)
         for number in again if self.settings.shrink and self.walk.complete is None else ():
             if best is None or len(best) <= _FEW:
                 break
-            self.session.engine.limits = limits
+            engine.quantum, engine.max_steps = limits
             self.session.monitor.narrow_to_races()
             outcome = self.session.execute(self.deal(number))
             if self.failure is not None and self.failure.same_bug(outcome.failure):
@@ -151,7 +152,7 @@ class Search:
         if retrace is None:
             return None
         self.session.monitor.widen()
-        engine.loosen(SLICES)
+        loosen(engine)
         switches = self._fails(tuple(retrace.followed))
         if switches is None or not self.settings.shrink:
             return switches

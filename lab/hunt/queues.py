@@ -64,7 +64,7 @@ class SimpleQueue:
         item = self._items.popleft()
         if not self._items:
             for reader in self._readers:
-                engine.unready(reader)
+                engine.runnable.remove(reader)
         return item
 
     def get_nowait(self) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.hunt.engine import Engine
 from lab.hunt.outcome import Failure
 from lab.hunt.project import scope_of
 from lab.hunt.recorder import Recorder, Step
@@ -15,6 +16,12 @@ from lab.hunt.strategies.replay import Replay
 
 # A replay stops at every visible place, a hunt at some: its limits in steps are that much wider.
 SLICES: int = 20
+
+
+def loosen(engine: Engine) -> None:
+    """Widen the limits in steps, for executions that count more places than the hunt did."""
+    engine.quantum *= SLICES
+    engine.max_steps *= SLICES
 
 
 def replay(
@@ -38,7 +45,7 @@ def replay(
     with Session(
         body, scope, plan.model, max_steps=asked.max_steps, stall=asked.stall, pin=asked.pin
     ) as session:
-        session.engine.loosen(SLICES)
+        loosen(session.engine)
         for number in range(times):
             strategy = Replay(plan.switches)
             last = number == times - 1
