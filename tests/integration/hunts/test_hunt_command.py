@@ -230,7 +230,8 @@ def test_state_that_outlives_an_execution_is_no_answer(tmp_path):
 
 
 def test_a_hunt_that_the_test_makes_itself_is_shown(tmp_path):
-    text = 'import hypothesis, lab\n\ndef test_lin():\n    lab.linearizable(Counter, {"increment": []})\n'
+    text = "import hypothesis, lab\n\ndef test_lin():\n"
+    text += '    lab.linearizable(Counter, {"increment": []})\n'
     lossy = COUNTER.replace(
         "self.value = seen + 1", "self.value = seen + 1\n        return self.value"
     )
