@@ -44,7 +44,13 @@ _SHARED_BEFORE = pytest.StashKey[set[str]]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Note what shared memory there is, for the whole session: its workers run side by side."""
+    """Note what shared memory there is, for the whole session: its workers run side by side.
+
+    Also let Ctrl-C work in what the tests start: a shell ignores it in the jobs that it puts into
+    the background, and who is started with an ignored signal goes on to ignore it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if ALONE:
         session.config.stash[_SHARED_BEFORE] = set(os.listdir(SHARED))
 
