@@ -52,6 +52,8 @@ class Listed:
     target: str
     found: Found | None = None
     error: str = ""
+    duplicate: bool = False
+    """Whether the name is registered more than once, so that nobody can have it."""
 
 
 def installed() -> tuple[Listed, ...]:
@@ -69,11 +71,12 @@ def installed() -> tuple[Listed, ...]:
 
 def _listed(entry: importlib.metadata.EntryPoint, holders: int) -> Listed:
     if holders > 1:
-        return Listed(entry.name, entry.value, error=f"the name is registered {holders} times")
+        error = f"the name is registered {holders} times"
+        return Listed(entry.name, entry.value, error=error, duplicate=True)
     try:
         found = _load(entry.name, entry.module, entry.attr)
-    except UsageError as error:
-        return Listed(entry.name, entry.value, error=error.line())
+    except UsageError as problem:
+        return Listed(entry.name, entry.value, error=problem.line())
     if found.scenario.name != entry.name:
         wrong = f"its scenario calls itself {found.scenario.name!r}"
         return Listed(entry.name, entry.value, error=wrong)

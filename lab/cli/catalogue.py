@@ -27,7 +27,7 @@ def print_catalogue(*, as_json: bool) -> int:
         print(json.dumps([_as_data(entry) for entry in entries], indent=1))
     else:
         _print_table(entries, consoles.results())
-    twice = sorted({entry.name for entry in entries if "times" in entry.error and not entry.found})
+    twice = sorted({entry.name for entry in entries if entry.duplicate})
     if twice:
         raise UsageError(
             f"registered more than once: {', '.join(twice)}",

@@ -39,17 +39,18 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         record = run_lab(Path(scratch), repeats)
         print_proofs(record)
+        print_healthy(run_lab(Path(scratch), repeats, "--corrected"))
         print_whole_run(Path(scratch))
         print_page(Path(record["directory"]))
         print_peers(Path(scratch))
 
 
-def run_lab(output: Path, repeats: int) -> dict:
+def run_lab(output: Path, repeats: int, *options: str) -> dict:
     """Run the scenario in every variant and return the JSON record."""
     command = [sys.executable, "-m", "lab", "run", "deadlock", "--json", "--no-heap"]
     for method in ("fork", "forkserver", "spawn"):
         command += ["--start-method", method]
-    command += ["--repeat", str(repeats), "--output", str(output)]
+    command += ["--repeat", str(repeats), "--output", str(output), *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     return json.loads(done.stdout)
 
@@ -73,6 +74,13 @@ def print_proofs(record: dict) -> None:
             f"{times[0]:.0f} {statistics.median(times):.0f} {times[-1]:.0f}" if times else "none"
         )
         print(f"{label:<24} {right}/{len(trials):<6} {left:<13} {spread}")
+
+
+def print_healthy(record: dict) -> None:
+    """Print how many trials of the corrected version ended healthy."""
+    trials = record["result"]["trials"]
+    healthy = sum(trial["verdict"]["kind"] == "as-expected" for trial in trials)
+    print(f"corrected version, all variants: {healthy}/{len(trials)} healthy")
 
 
 def print_whole_run(output: Path) -> None:

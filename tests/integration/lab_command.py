@@ -39,13 +39,15 @@ class Done:
         return lines[0]
 
 
-def lab(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Done:
+def lab(
+    *arguments: str | Path, cwd: Path | None = None, limit_s: float = LIMIT_S, **environment: str
+) -> Done:
     """Run ``lab`` with ``arguments`` and wait for its end."""
     done = subprocess.run(
         command(*arguments),
         capture_output=True,
         text=True,
-        timeout=LIMIT_S,
+        timeout=limit_s,
         cwd=cwd,
         env={**os.environ, **environment},
         check=False,

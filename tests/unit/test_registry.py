@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from lab import registry
+from lab.cli import run_command_line
 from lab.errors import UsageError
 
 GOOD = """
@@ -144,7 +145,9 @@ def test_a_broken_plugin_is_listed_and_hurts_no_other(registered, write):
 
 def test_a_name_that_is_registered_twice_is_an_error(registered):
     registered(entry("deadlock", "scenarios.deadlock:SCENARIO"), entry("deadlock", "json:loads"))
-    assert all("registered 2 times" in listed.error for listed in registry.installed())
+    for listed in registry.installed():
+        assert listed.duplicate
+        assert "registered 2 times" in listed.error
     with pytest.raises(UsageError, match="registered 2 times"):
         registry.find("deadlock")
 
@@ -152,3 +155,22 @@ def test_a_name_that_is_registered_twice_is_an_error(registered):
 def test_a_plugin_whose_scenario_has_another_name_is_broken(registered):
     registered(entry("other", "scenarios.deadlock:SCENARIO"))
     assert "calls itself 'deadlock'" in registry.installed()[0].error
+
+
+def test_lab_list_shows_what_is_broken_and_ends_well(registered, write, capsys):
+    broken = write("raise RuntimeError('many times')")
+    sys.path.insert(0, str(broken.parent))
+    registered(
+        entry("deadlock", "scenarios.deadlock:SCENARIO"), entry("bad", f"{broken.stem}:SCENARIO")
+    )
+    assert run_command_line(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "deadlock" in out
+    assert "broken" in out
+    assert "RuntimeError" in out
+
+
+def test_lab_list_complains_of_a_name_that_is_taken_twice(registered, capsys):
+    registered(entry("deadlock", "scenarios.deadlock:SCENARIO"), entry("deadlock", "json:loads"))
+    assert run_command_line(["list"]) == 2
+    assert "registered more than once: deadlock" in capsys.readouterr().err
