@@ -78,6 +78,8 @@ def _carry_out(order: Order, target: Target, folder: Path) -> Reply:
     wishes = Wishes(**order.wishes).over(target.wishes)
     settings = wishes.settings(target.name, drawn=target.of_hypothesis is not None)
     if target.of_hypothesis is not None:
+        if order.mode in (Mode.RETRACE, Mode.FOLLOW):
+            return Reply(seen="which input ended the interpreter is not known to the black box")
         return _drawn(target, wishes, settings, box, order.token)
     begin: Callable[[int], None] = box.begin
     if order.mode is Mode.RETRACE:

@@ -280,7 +280,7 @@ class _Crash:
     def _result(self, switches: Switches | None) -> HuntResult:
         number = self._ending.last.number
         plan = self._schedule(switches) if switches is not None else None
-        notes = () if plan else ("it did not end the interpreter again when it was repeated",)
+        notes = () if plan else ("its schedule is not known: it could not be repeated",)
         settings = Settings(**{**self._request.wishes, "name": self._request.reference})
         base = from_replay(
             _replayed(self._model, self._steps), self._schedule(()).token(), settings
