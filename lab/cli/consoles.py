@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from types import TracebackType
+from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
 
 
 def results() -> Console:
@@ -17,3 +21,29 @@ def progress() -> Console:
     return Console(
         stderr=True, highlight=False, force_terminal=None if sys.stderr.isatty() else False
     )
+
+
+class ChangingLine:
+    """A line that says what is being done now. Only a terminal has a place for it."""
+
+    def __init__(self, console: Console, text: str) -> None:
+        self._status = Status(escape(text), console=console) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._status:
+            self._status.stop()
+
+    def say(self, text: str) -> None:
+        """Show ``text`` in place of what was there."""
+        if self._status:
+            self._status.update(escape(text))

@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.status import Status
 
 from lab.cli import consoles
 from lab.errors import ExitCode, UsageError
@@ -128,32 +126,18 @@ def _print_replay(reply: Reply, *, as_json: bool) -> None:
     print_replay(reply, consoles.results())
 
 
-class Narrator:
-    """Tells on stderr how far the hunt is, in a line that changes; only on a terminal."""
+class Narrator(consoles.ChangingLine):
+    """Tells on stderr how far the hunt is."""
 
     _PAUSE_S = 0.1
 
     def __init__(self, console: Console) -> None:
-        self._status = Status("importing", console=console) if console.is_terminal else None
+        super().__init__(console, "importing")
         self._told = 0.0
-
-    def __enter__(self) -> Narrator:
-        if self._status:
-            self._status.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._status:
-            self._status.stop()
 
     def tell(self, executions: int, seconds: float) -> None:
         """Take the number of executions so far, and how long it has been."""
         now = time.monotonic()
-        if self._status and now - self._told > self._PAUSE_S:
+        if now - self._told > self._PAUSE_S:
             self._told = now
-            self._status.update(f"{executions:,} executions in {seconds:.1f} s")
+            self.say(f"{executions:,} executions in {seconds:.1f} s")

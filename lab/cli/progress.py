@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from rich.console import Console
-from rich.markup import escape
-from rich.status import Status
 
+from lab.cli import consoles
 from lab.model import Event
 
 _STATES = {
@@ -21,34 +18,15 @@ _STATES = {
 }
 
 
-class Narrator:
+class Narrator(consoles.ChangingLine):
     """Tells what goes on. On a terminal one line is redrawn; elsewhere each trial is a line."""
 
     def __init__(self, console: Console, trials: int) -> None:
+        super().__init__(console, "starting")
         self._console = console
         self._trials = trials
         self._seen: list[str] = []
         self._facts: list[str] = []
-        self._status = Status("starting", console=console) if console.is_terminal else None
-
-    def __enter__(self) -> Narrator:
-        if self._status:
-            self._status.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._status:
-            self._status.stop()
-
-    def say(self, text: str) -> None:
-        """Show what is being done now; only a terminal has a place for it."""
-        if self._status:
-            self._status.update(escape(text))
 
     def tell(self, event: Event) -> None:
         """Take an event of the run."""

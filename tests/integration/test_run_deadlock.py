@@ -163,7 +163,9 @@ def test_the_files_fit_their_schemas(faulty):
     root = Path(faulty.directory)
     kinds = {"run.json": "run", "result.json": "result"}
     for name, kind in kinds.items():
-        msgspec.json.decode((root / name).read_bytes(), type=SCHEMAS[kind], strict=True)
+        raw = (root / name).read_bytes()
+        read = msgspec.json.decode(raw, type=SCHEMAS[kind], strict=True)
+        assert msgspec.json.decode(raw) == msgspec.json.decode(msgspec.json.encode(read))
 
 
 def test_the_report_is_there_and_can_be_rebuilt(faulty):
