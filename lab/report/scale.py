@@ -43,7 +43,8 @@ class Scale:
         at = min(max(seconds, self.knots[0][0]), self.knots[-1][0])
         for (t1, x1), (t2, x2) in itertools.pairwise(self.knots):
             if at <= t2:
-                return x1 + (x2 - x1) * (at - t1) / (t2 - t1)
+                # Rounding must not carry a point past the end of its own piece.
+                return min(x2, x1 + (x2 - x1) * (at - t1) / (t2 - t1))
         return self.knots[-1][1]
 
     def ticks(self) -> list[float]:

@@ -21,6 +21,7 @@ from lab import procfs
 from lab.capture.snapshot import take_snapshot
 from lab.diagnose import diagnose
 from lab.model import CaptureReport, Diagnosis, Edge, Snapshot
+from lab.supervise import shim
 
 PROGRAMS = Path(__file__).parent / "programs"
 _PATIENCE_S = 30.0
@@ -94,6 +95,7 @@ def settle(root: int, *, looks: int = 6, pause_s: float = 0.02) -> None:
 def _kill(roots: list[int]) -> None:
     """Kill whole trees and reap what they leave, orphans included."""
     doomed = [pid for root in roots for pid in tree(root)]
+    used = shim.shared_inodes(doomed)  # a killed resource tracker unlinks nothing
     for pid in doomed:
         if procfs.stat(pid):
             os.kill(pid, signal.SIGKILL)
@@ -107,6 +109,7 @@ def _kill(roots: list[int]) -> None:
             if done:
                 break
             time.sleep(0.005)
+    shim.remove_shared(used, before=())
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 
 from lab import procfs
 from lab.capture import heap
+from lab.supervise import shim
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -61,9 +62,13 @@ class Measured:
 
     def kill(self):
         """Kill the whole tree with SIGKILL; return what it had written to stderr."""
-        for pid in self.tree:
+        doomed = self.tree
+        used = shim.shared_inodes(doomed)  # a killed resource tracker unlinks nothing
+        for pid in doomed:
             os.kill(pid, 9)
-        return self.process.communicate(timeout=LIMIT_S)[1].decode()
+        errors = self.process.communicate(timeout=LIMIT_S)[1].decode()
+        shim.remove_shared(used, before=())
+        return errors
 
     def wait(self):
         """Wait for its own end; return the exit status and stderr."""

@@ -21,6 +21,7 @@ from lab.capture.snapshot import take_snapshot
 from lab.diagnose import diagnose
 from lab.model import Diagnosis, Evidence
 from lab.scenario import Cause
+from lab.supervise import shim
 
 REPEATS = int(os.environ.get("LAB_REPEATS", "2"))
 SNAPSHOTS = int(os.environ.get("LAB_SNAPSHOTS", "10"))
@@ -47,6 +48,7 @@ def _tree(root: int) -> list[int]:
 
 def _kill(program: subprocess.Popen[bytes]) -> None:
     doomed = _tree(program.pid)
+    used = shim.shared_inodes(doomed)  # a killed resource tracker unlinks nothing
     program.kill()
     for pid in doomed[1:]:
         if procfs.stat(pid):
@@ -56,6 +58,7 @@ def _kill(program: subprocess.Popen[bytes]) -> None:
     while any((s := procfs.stat(pid)) and s.state != "Z" for pid in doomed[1:]):
         assert time.monotonic() < end
         time.sleep(0.01)
+    shim.remove_shared(used, before=())
 
 
 def _settle(root: int, workers: int) -> None:
