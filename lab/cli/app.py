@@ -204,7 +204,7 @@ def doctor(
 @app.command()
 def schema(
     name: Annotated[
-        str, typer.Argument(help="run, event, result or snapshot; all of them if left out.")
+        str, typer.Argument(help="run, event, result, claims...; all of them if left out.")
     ] = "",
 ) -> int:
     """Print the JSON Schema of the files in a run directory."""

@@ -19,6 +19,16 @@ from lab.model.capture import (
     Snapshot,
     ThreadStack,
 )
+from lab.model.claims import (
+    ClaimsResult,
+    ClaimVerdict,
+    ClaimVerdictKind,
+    Figure,
+    Measurements,
+    Missing,
+    Series,
+    Tried,
+)
 from lab.model.diagnosis import (
     Actor,
     Answer,
@@ -57,6 +67,8 @@ SCHEMAS: dict[str, type[Record]] = {
     "result": RunResult,
     "dump": Dump,
     "snapshot": Snapshot,
+    "claims": ClaimsResult,
+    "measurements": Measurements,
 }
 """The records that are written to files, by the name that ``lab schema`` knows them by."""
 
@@ -69,6 +81,9 @@ __all__ = [
     "CaptureReport",
     "CaptureStatus",
     "Check",
+    "ClaimVerdict",
+    "ClaimVerdictKind",
+    "ClaimsResult",
     "Debuggability",
     "Diagnosis",
     "Dump",
@@ -77,6 +92,7 @@ __all__ = [
     "Evidence",
     "Expectation",
     "ExpectedWait",
+    "Figure",
     "Footprint",
     "FootprintSample",
     "Frame",
@@ -84,6 +100,8 @@ __all__ = [
     "Local",
     "LockState",
     "Machine",
+    "Measurements",
+    "Missing",
     "Motion",
     "NoHolder",
     "Outcome",
@@ -100,6 +118,7 @@ __all__ = [
     "RunRecord",
     "RunResult",
     "ScenarioInfo",
+    "Series",
     "Snapshot",
     "SourceLine",
     "StopExperiment",
@@ -107,6 +126,7 @@ __all__ = [
     "ThreadStack",
     "ThreadWait",
     "Trial",
+    "Tried",
     "Verdict",
     "VerdictKind",
 ]
