@@ -13,6 +13,7 @@ from lab.kit import Kit, LockLike, Worker
 from lab.scenario import (
     Cause,
     NoHolder,
+    Observed,
     OutcomeKind,
     Parameter,
     Scenario,
@@ -49,6 +50,7 @@ __all__ = [
     "LockLike",
     "NoHolder",
     "NotLinearizable",
+    "Observed",
     "OutcomeKind",
     "Parameter",
     "Scenario",

@@ -5,6 +5,7 @@ Only the judge reads it. The diagnosis is made from the captures and never sees 
 
 from __future__ import annotations
 
+import inspect
 import linecache
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,19 +13,34 @@ from pathlib import Path
 from lab.errors import UsageError, suggest
 from lab.markers import find_markers
 from lab.model import Expectation, ExpectedWait, SourceLine
-from lab.scenario import Cause, OutcomeKind, ParameterValue, Scenario, Wait
-
-HEALTHY = Expectation(outcome=OutcomeKind.EXITED, cause=Cause.NONE)
+from lab.scenario import (
+    OutcomeKind,
+    ParameterValue,
+    Scenario,
+    Truth,
+    TruthOf,
+    Variant,
+    Wait,
+)
 
 
 def expect(
-    scenario: Scenario, source_file: Path, parameters: Mapping[str, ParameterValue]
+    scenario: Scenario,
+    source_file: Path,
+    parameters: Mapping[str, ParameterValue],
+    variant: Variant,
+    *,
+    corrected: bool = False,
 ) -> Expectation:
-    """Return what the faulty version of ``scenario`` must show with these ``parameters``.
+    """Return what a version of ``scenario`` must show with these ``parameters`` in ``variant``.
 
     Raises :class:`UsageError` when the truth names a marker that the source does not have.
     """
-    truth = scenario.truth(**parameters)
+    truth = (
+        _truth(scenario.healthy or _ends, parameters, variant)
+        if corrected
+        else _truth(scenario.truth, parameters, variant)
+    )
     markers = find_markers(source_file.read_text(encoding="utf-8"), source_file.name)
 
     def line(marker: str) -> SourceLine:
@@ -52,4 +68,16 @@ def expect(
         cause=truth.cause,
         waits=tuple(resolve(wait) for wait in truth.waits),
         apparent=truth.apparent,
+        exit_code=truth.exit_code,
+        observed=truth.observed,
     )
+
+
+def _truth(function: TruthOf, parameters: Mapping[str, ParameterValue], variant: Variant) -> Truth:
+    if "variant" in inspect.signature(function).parameters:
+        return function(variant=variant, **parameters)
+    return function(**parameters)
+
+
+def _ends(**_: ParameterValue) -> Truth:
+    return Truth(OutcomeKind.EXITED)

@@ -6,7 +6,7 @@ never counts as passed. One comparison that fails makes it deviated, whatever el
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from lab.model import (
     Check,
@@ -14,6 +14,7 @@ from lab.model import (
     Edge,
     Expectation,
     ExpectedWait,
+    Observation,
     Outcome,
     Reaped,
     SourceLine,
@@ -28,12 +29,14 @@ def judge(
     outcome: Outcome,
     diagnosis: Diagnosis | None,
     reaped: Reaped | None,
+    observed: Sequence[Observation] = (),
 ) -> Verdict:
-    """Compare one trial with what it should have shown."""
+    """Compare one trial with what it should have shown; ``observed`` is what it reported."""
     checks = [
         _compare("outcome", str(outcome.kind), str(expectation.outcome)),
         *_exit_checks(expectation, outcome),
         *_diagnosis_checks(expectation, diagnosis),
+        *_observed_checks(expectation, observed),
         _left_behind(reaped),
     ]
     if outcome.kind is OutcomeKind.NEVER_READY:
@@ -95,9 +98,24 @@ def _compare(name: str, seen: str, wanted: str) -> Check:
 
 
 def _exit_checks(expectation: Expectation, outcome: Outcome) -> list[Check]:
-    if expectation.outcome is not OutcomeKind.EXITED or outcome.kind is not OutcomeKind.EXITED:
+    ends = expectation.outcome is OutcomeKind.EXITED
+    crashes = expectation.outcome is OutcomeKind.CRASHED and expectation.exit_code != 0
+    if outcome.kind is not expectation.outcome or not (ends or crashes):
         return []
-    return [_compare("exit status", str(outcome.exit_code), "0")]
+    return [_compare("exit status", str(outcome.exit_code), str(expectation.exit_code))]
+
+
+def _observed_checks(expectation: Expectation, observed: Sequence[Observation]) -> list[Check]:
+    values = {figure.name: figure.value for figure in observed}
+    return [
+        Check(
+            name=f"observed {wanted.name}",
+            passed=wanted.holds(values[wanted.name]) if wanted.name in values else None,
+            seen=f"{values[wanted.name]:g}" if wanted.name in values else "not reported",
+            wanted=wanted.range,
+        )
+        for wanted in expectation.observed
+    ]
 
 
 def _diagnosis_checks(expectation: Expectation, diagnosis: Diagnosis | None) -> list[Check]:

@@ -7,7 +7,10 @@ program under test and uses the standard library only.
 
 from __future__ import annotations
 
+import json
+import math
 import multiprocessing
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -53,13 +56,22 @@ class Kit:
     """The concurrency objects of one variant.
 
     ``wrapper``, when given, is put around every worker's function; it must be picklable for the
-    start methods that pickle (forkserver, spawn).
+    start methods that pickle (forkserver, spawn). ``observations`` is the file that
+    :meth:`observe` writes to; without one, what is observed goes nowhere.
     """
 
-    def __init__(self, variant: Variant, *, seed: int = 0, wrapper: Wrapper | None = None) -> None:
+    def __init__(
+        self,
+        variant: Variant,
+        *,
+        seed: int = 0,
+        wrapper: Wrapper | None = None,
+        observations: str = "",
+    ) -> None:
         self.variant = variant
         self.seed = seed
         self._wrapper = wrapper
+        self._observations = observations
         method = variant.start_method
         self._module: Any = multiprocessing.get_context(method) if method else threading
 
@@ -69,6 +81,24 @@ class Kit:
         make = self._module.Process if self.variant.start_method else self._module.Thread
         worker: Worker = make(target=function, args=args, name=name)
         return worker
+
+    def observe(self, name: str, value: float, unit: str = "") -> None:
+        """Report a figure about the program, such as ``("lost updates", 3)``.
+
+        It is with the kernel when this returns, so that a crash loses nothing; of a name that is
+        reported twice the last value counts. Raises :class:`ValueError` for a value that is not
+        finite.
+        """
+        value = float(value)
+        if not math.isfinite(value):
+            raise ValueError(f"observed {name} = {value}, wanted a finite number")
+        if self._observations:
+            line = json.dumps({"name": name, "value": value, "unit": unit}).encode() + b"\n"
+            file = os.open(self._observations, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                os.write(file, line)
+            finally:
+                os.close(file)
 
     def lock(self) -> LockLike:
         """Return a plain, non-reentrant lock."""

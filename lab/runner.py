@@ -20,7 +20,7 @@ import msgspec
 
 from lab.capture import heap
 from lab.errors import UsageError
-from lab.expectation import HEALTHY, expect
+from lab.expectation import expect
 from lab.judge import overall
 from lab.machine import describe_machine, git_state
 from lab.model import (
@@ -41,6 +41,9 @@ from lab.scenario import ParameterValue, StartMethod, Variant, Workers
 from lab.store import RunDirectory, load, new_run_id
 from lab.supervise import TargetSpec
 from lab.trial import TrialPlan, TrialRun
+
+type Expectations = Mapping[str, Expectation]
+"""By the slug of the variant."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +110,8 @@ def run(request: RunRequest, tell: Callable[[Event], None]) -> RunRecord:
     ``tell`` is called with every event, after it was written. Raises a :class:`LabError` when the
     run cannot be recorded; the target is reaped in any case.
     """
-    expectation = expect(request.found.scenario, request.found.source_file, request.parameters)
-    wanted = HEALTHY if request.corrected else expectation
-    header = _header(request, expectation)
+    wanted = _expectations(request)
+    header = _header(request, wanted)
     directory = RunDirectory.create(request.output, header)
     try:
         trials = [
@@ -122,8 +124,22 @@ def run(request: RunRequest, tell: Callable[[Event], None]) -> RunRecord:
     return load(directory.root)
 
 
+def _expectations(request: RunRequest) -> Expectations:
+    found = request.found
+    return {
+        variant.slug: expect(
+            found.scenario,
+            found.source_file,
+            request.parameters,
+            variant,
+            corrected=request.corrected,
+        )
+        for variant in request.variants
+    }
+
+
 def _plans(
-    request: RunRequest, directory: RunDirectory, expectation: Expectation
+    request: RunRequest, directory: RunDirectory, wanted: Expectations
 ) -> Iterator[TrialPlan]:
     """Yield the trials: each variant's repeats with stacks, then one for its heap, and its check.
 
@@ -132,12 +148,12 @@ def _plans(
     for repeat in range(1, request.repeat + 1):
         for variant in request.variants:
             id_ = f"{variant.slug}-{repeat}"
-            yield _plan(request, id_, variant, Purpose.STACKS, repeat, expectation)
+            yield _plan(request, id_, variant, Purpose.STACKS, repeat, wanted[variant.slug])
     for suffix, tool in heap_passes() if request.heap else ():
         for variant in request.variants:
             id_ = f"{variant.slug}-{suffix}"
             wrapper = heap.wrapper_for(directory.captures(id_), tool=tool)
-            yield _plan(request, id_, variant, Purpose.HEAP, 1, expectation, wrapper)
+            yield _plan(request, id_, variant, Purpose.HEAP, 1, wanted[variant.slug], wrapper)
 
 
 def heap_passes() -> tuple[tuple[str, str], ...]:
@@ -185,7 +201,7 @@ def _worker_count(parameters: Mapping[str, ParameterValue]) -> int:
     return workers if isinstance(workers, int) else 1
 
 
-def _with_answers(trials: list[Trial], expectation: Expectation) -> list[Trial]:
+def _with_answers(trials: list[Trial], wanted: Expectations) -> list[Trial]:
     """Add the debugging questions to the trials that hung; repeats of a variant are siblings."""
     answered = []
     for trial in trials:
@@ -195,13 +211,13 @@ def _with_answers(trials: list[Trial], expectation: Expectation) -> list[Trial]:
                 for other in trials
                 if other.variant == trial.variant and other.purpose is Purpose.STACKS
             ]
-            debuggability = answer_questions(trial, expectation, siblings)
+            debuggability = answer_questions(trial, wanted[trial.variant.slug], siblings)
             trial = msgspec.structs.replace(trial, debuggability=debuggability)
         answered.append(trial)
     return answered
 
 
-def _header(request: RunRequest, expectation: Expectation) -> RunHeader:
+def _header(request: RunRequest, expectations: Expectations) -> RunHeader:
     found, scenario = request.found, request.found.scenario
     return RunHeader(
         schema_version=SCHEMA_VERSION,
@@ -229,7 +245,7 @@ def _header(request: RunRequest, expectation: Expectation) -> RunHeader:
         rerun=rerun_command(request),
         machine=describe_machine(),
         git=git_state(found.source_file.parent),
-        expectation=expectation,
+        expectations=dict(expectations),
     )
 
 

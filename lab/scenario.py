@@ -120,17 +120,51 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """A figure that the program reports with ``kit.observe``, and the range it must lie in.
+
+    Both ends belong to the range; one that is left out sets no limit.
+    """
+
+    name: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @property
+    def range(self) -> str:
+        """The range in words, such as ``2``, ``at least 1`` or ``from 1 to 3``."""
+        match self.minimum, self.maximum:
+            case None, None:
+                return "any figure"
+            case low, None:
+                return f"at least {low:g}"
+            case None, high:
+                return f"at most {high:g}"
+            case low, high:
+                return f"{low:g}" if low == high else f"from {low:g} to {high:g}"
+
+    def holds(self, value: float) -> bool:
+        """Say whether ``value`` lies in the range."""
+        low = self.minimum is None or value >= self.minimum
+        return low and (self.maximum is None or value <= self.maximum)
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
-    """What a correct run and a correct diagnosis of the faulty program must find.
+    """What a correct run and a correct diagnosis of the program must find.
 
     ``apparent`` is what can be seen of the cause from outside, where a part of it is recorded
-    nowhere; a diagnosis that says the cause, or what is apparent of it, is right.
+    nowhere; a diagnosis that says the cause, or what is apparent of it, is right. ``exit_code`` is
+    that of a program that ends, minus the number of the signal for one that crashes, where 0
+    stands for any signal. ``observed`` are the figures that the program itself reports.
     """
 
     outcome: OutcomeKind
-    cause: Cause
+    cause: Cause = Cause.NONE
     waits: tuple[Wait, ...] = ()
     apparent: Cause | None = None
+    exit_code: int = 0
+    observed: tuple[Observed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +232,10 @@ type Program = Callable[..., None]
 """``program(kit, **parameters)``: runs in the main thread of the target."""
 
 type TruthOf = Callable[..., Truth]
-"""``truth(**parameters)``: what must be found when the faulty program ran with these."""
+"""``truth(**parameters)``: what must be found when the program ran with these.
+
+One that has a parameter ``variant`` is given the :class:`Variant` as well.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +243,10 @@ class Scenario:
     """A named program under test, in a faulty and a corrected version, with its ground truth.
 
     ``plants`` says in a sentence what goes wrong, ``why`` explains it as a lesson would, and
-    ``cure`` what the corrected version does instead. ``variants`` says for which kinds of worker
-    the fault exists at all, ``start_methods`` for which ways to start a process; ``claims`` lists
-    the ids of the claims that it bears on.
+    ``cure`` what the corrected version does instead. ``truth`` is about the faulty version,
+    ``healthy`` about the corrected one, which without it must just end with status 0. ``variants``
+    says for which kinds of worker the fault exists at all, ``start_methods`` for which ways to
+    start a process; ``claims`` lists the ids of the claims that it bears on.
     """
 
     name: str
@@ -219,6 +257,7 @@ class Scenario:
     faulty: Program
     corrected: Program
     truth: TruthOf
+    healthy: TruthOf | None = None
     parameters: tuple[Parameter, ...] = ()
     variants: tuple[Workers, ...] = (Workers.THREADS, Workers.PROCESSES)
     start_methods: tuple[StartMethod, ...] = tuple(StartMethod)
@@ -241,6 +280,14 @@ class Scenario:
             raise UsageError(
                 f"scenario {self.name}: no start method", wanted=", ".join(StartMethod)
             )
+
+    @property
+    def all_variants(self) -> tuple[Variant, ...]:
+        """Every variant in which the fault exists: threads, then each start method."""
+        threads = (Variant(Workers.THREADS),) if Workers.THREADS in self.variants else ()
+        if Workers.PROCESSES not in self.variants:
+            return threads
+        return *threads, *(Variant(Workers.PROCESSES, method) for method in self.start_methods)
 
     def arguments(self, settings: Mapping[str, str]) -> dict[str, ParameterValue]:
         """Return every parameter's value: its default, or what ``settings`` says, checked.

@@ -22,6 +22,7 @@ from lab.errors import InconclusiveError, LabError, UsageError
 from lab.model import (
     SCHEMA_VERSION,
     Event,
+    Observation,
     Record,
     RunHeader,
     RunRecord,
@@ -35,6 +36,7 @@ RESULT = "result.json"
 CAPTURES = "captures"
 REPORT = "report.html"
 SNAPSHOT = "snapshot.json"
+OBSERVATIONS = "observed.jsonl"
 
 
 def new_run_id() -> str:
@@ -117,6 +119,26 @@ class RunDirectory:
         with _explained(path):
             _write_atomically(path, _pretty(snapshot))
         return self.relative(path)
+
+    def observations(self, trial: str) -> Path:
+        """Return the file that the program of a trial writes its own figures to."""
+        return self.captures(trial) / OBSERVATIONS
+
+    def observed(self, trial: str) -> tuple[Observation, ...]:
+        """Return the figures that the program of a trial reported, the last of each name.
+
+        A line that a killed program left half-written is not a figure.
+        """
+        try:
+            lines = self.observations(trial).read_bytes().splitlines()
+        except FileNotFoundError:
+            return ()
+        found: dict[str, Observation] = {}
+        for line in lines:
+            with contextlib.suppress(msgspec.DecodeError):
+                figure = msgspec.json.decode(line, type=Observation)
+                found[figure.name] = figure
+        return tuple(found.values())
 
     def relative(self, path: Path) -> str:
         """Return ``path`` as it is named in records."""

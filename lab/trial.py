@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from lab.model import (
     StopExperiment,
     Trial,
 )
-from lab.scenario import OutcomeKind, Variant
+from lab.scenario import Cause, OutcomeKind, Variant
 from lab.store import RunDirectory
 from lab.supervise import (
     Progress,
@@ -102,8 +102,9 @@ class TrialRun:
 
     def execute(self) -> Trial:
         """Run the trial to its end and return the record of it."""
+        observations = str(self._directory.observations(self.plan.id).absolute())
         launch = scenario_launch(
-            self.plan.spec,
+            replace(self.plan.spec, observations=observations),
             output=self._directory.captures(self.plan.id),
             cwd=Path.cwd(),
         )
@@ -223,7 +224,8 @@ class TrialRun:
 
     def _record(self, outcome: Outcome, output: tuple[Output, ...]) -> Trial:
         heaps, heap_reports = self._collect_heap()
-        verdict = judge(self._expectation(), outcome, self._diagnosis, self._reaped)
+        observed = self._directory.observed(self.plan.id)
+        verdict = judge(self._expectation(), outcome, self._diagnosis, self._reaped, observed)
         self._event("verdict", verdict=verdict.kind)
         return Trial(
             id=self.plan.id,
@@ -242,6 +244,7 @@ class TrialRun:
             experiment=self._experiment,
             reaped=self._reaped,
             output=tuple(self._stored(stream) for stream in output),
+            observed=observed,
         )
 
     def _stored(self, stream: Output) -> Output:
@@ -255,7 +258,7 @@ class TrialRun:
         expected = self.plan.expectation
         if self.plan.purpose is Purpose.STACKS:
             return expected
-        return Expectation(outcome=expected.outcome, cause=type(expected.cause).NONE)
+        return Expectation(outcome=expected.outcome, cause=Cause.NONE, exit_code=expected.exit_code)
 
     def _collect_heap(self) -> tuple[tuple[Any, ...], tuple[CaptureReport, ...]]:
         if self.plan.purpose is not Purpose.HEAP:

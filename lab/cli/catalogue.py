@@ -15,7 +15,7 @@ from lab.cli import consoles
 from lab.errors import ExitCode, UsageError, suggest
 from lab.expectation import expect
 from lab.judge import place
-from lab.model import ExpectedWait
+from lab.model import Expectation, ExpectedWait
 from lab.registry import Found, Listed
 from lab.scenario import Scenario, StartMethod, Workers
 
@@ -103,12 +103,26 @@ def _print_parameters(found: Found, console: Console) -> None:
 
 
 def _print_truth(found: Found, console: Console) -> None:
-    truth = expect(found.scenario, found.source_file, found.scenario.arguments({}))
     console.print("\n[bold]Ground truth[/bold]  (which the diagnosis never sees)")
+    truths: dict[tuple[str, ...], list[str]] = {}
+    for variant in found.scenario.all_variants:
+        truth = expect(found.scenario, found.source_file, found.scenario.arguments({}), variant)
+        truths.setdefault(_truth_lines(truth), []).append(variant.label)
+    for lines, labels in truths.items():
+        if len(truths) > 1:
+            console.print(f"  {', '.join(labels)}:", markup=False)
+        for line in lines:
+            console.print(f"  {line}", markup=False)
+
+
+def _truth_lines(truth: Expectation) -> tuple[str, ...]:
     apparent = f" (from outside: {truth.apparent})" if truth.apparent else ""
-    console.print(f"  outcome {truth.outcome}, cause {truth.cause}{apparent}", markup=False)
-    for wait in truth.waits:
-        console.print(f"  {_in_words(wait)}", markup=False)
+    code = f" (exit status {truth.exit_code})" if truth.exit_code else ""
+    return (
+        f"outcome {truth.outcome}{code}, cause {truth.cause}{apparent}",
+        *(_in_words(wait) for wait in truth.waits),
+        *(f"the program reports {wanted.name}: {wanted.range}" for wanted in truth.observed),
+    )
 
 
 def _in_words(wait: ExpectedWait) -> str:

@@ -11,7 +11,7 @@ from lab.model.base import Record
 from lab.model.capture import CaptureReport, Footprint, HeapUse
 from lab.model.diagnosis import Debuggability, Diagnosis, Verdict, VerdictKind
 from lab.model.tree import Outcome, SourceLine
-from lab.scenario import Cause, NoHolder, OutcomeKind, ParameterValue, Variant
+from lab.scenario import Cause, NoHolder, Observed, OutcomeKind, ParameterValue, Variant
 
 
 class StopExperiment(Record, frozen=True, kw_only=True):
@@ -53,6 +53,14 @@ class Output(Record, frozen=True, kw_only=True):
     artifact: str = ""
 
 
+class Observation(Record, frozen=True, kw_only=True):
+    """A figure that the program reported about itself."""
+
+    name: str
+    value: float
+    unit: str = ""
+
+
 class Purpose(enum.StrEnum):
     """What a trial is for; stack timing and heap profiling would disturb each other."""
 
@@ -80,6 +88,7 @@ class Trial(Record, frozen=True, kw_only=True):
     debuggability: Debuggability | None = None
     reaped: Reaped | None = None
     output: tuple[Output, ...] = ()
+    observed: tuple[Observation, ...] = ()
 
 
 class ExpectedWait(Record, frozen=True, kw_only=True):
@@ -103,6 +112,8 @@ class Expectation(Record, frozen=True, kw_only=True):
     waits: tuple[ExpectedWait, ...] = ()
     apparent: Cause | None = None
     """What can be seen of the cause from outside, if that is less."""
+    exit_code: int = 0
+    observed: tuple[Observed, ...] = ()
 
 
 class Machine(Record, frozen=True, kw_only=True):
@@ -153,7 +164,8 @@ class RunHeader(Record, frozen=True, kw_only=True):
     machine: Machine
     git: str
     """Commit and whether the tree was dirty; empty outside a checkout."""
-    expectation: Expectation
+    expectations: dict[str, Expectation]
+    """By the slug of the variant: what the version that is run must show there."""
 
 
 class RunResult(Record, frozen=True, kw_only=True):

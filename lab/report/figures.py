@@ -19,6 +19,7 @@ from lab.report.words import (
     duration,
     exit_status,
     experiment_words,
+    quantity,
     size,
     spread,
 )
@@ -39,7 +40,35 @@ def figures(columns: Sequence[Column]) -> list[Figure]:
         Figure(label, meaning, tuple(value(column) for column in columns))
         for label, meaning, value in _ROWS
     ]
-    return [row for row in rows if set(row.cells) - {UNMEASURED, ""}]
+    told = [row for row in rows if set(row.cells) - {UNMEASURED, ""}]
+    return [*told[:1], *observed_rows(columns), *told[1:]]
+
+
+def observed_rows(columns: Sequence[Column]) -> list[Figure]:
+    """Return a row for each figure that the program reported about itself."""
+    names = dict.fromkeys(
+        figure.name for column in columns for trial in column.trials for figure in trial.observed
+    )
+    return [
+        Figure(
+            name[:1].upper() + name[1:],
+            "Reported by the program itself.",
+            tuple(_observed(column, name) for column in columns),
+        )
+        for name in names
+    ]
+
+
+def _observed(column: Column, name: str) -> str:
+    """Return the figure; of repeats, the median and the range."""
+    found = [figure for trial in column.trials for figure in trial.observed if figure.name == name]
+    if not found:
+        return UNMEASURED
+    values = sorted(figure.value for figure in found)
+    words = quantity(statistics.median(values), found[0].unit)
+    if values[0] == values[-1]:
+        return words
+    return f"{words} ({quantity(values[0])} to {quantity(values[-1])}, {len(values)} trials)"
 
 
 def outcome_words(column: Column) -> str:

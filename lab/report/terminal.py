@@ -19,6 +19,7 @@ from lab.report.figures import (
     added,
     cause_words,
     heap_words,
+    observed_rows,
     outcome_words,
     proof_spread,
     score_words,
@@ -118,6 +119,9 @@ def _rows(columns: tuple[Column, ...]) -> Iterator[tuple[str, list[Text]]]:
         cells = [words(column) for column in columns]
         if set(cells) - {UNMEASURED, ""}:
             yield label, [Text(visible(cell)) for cell in cells]
+        if label == "outcome":
+            for row in observed_rows(columns):
+                yield row.label.lower(), [Text(visible(cell)) for cell in row.cells]
 
 
 def _verdicts(column: Column) -> Text:

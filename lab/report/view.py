@@ -33,7 +33,7 @@ from lab.report.shown import MOST_DRAWN, MOST_ROWS, MOST_TOLD, Shown, condense, 
 from lab.report.sources import Excerpt, StackView, excerpts, sources_of, stacks
 from lab.report.timeline import Timeline, timeline
 from lab.report.timeline_svg import draw_timeline, page_scale
-from lab.report.words import duration
+from lab.report.words import duration, truth_words
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ class Page:
     added: Markup | None
     over_time: Markup | None
     files: list[File]
+    truths: list[tuple[str, str]]
+    """(variants, in words): the ground truth, once for all the variants that share it."""
 
     @property
     def repeated(self) -> bool:
@@ -108,7 +110,16 @@ def page_of(record: RunRecord) -> Page:
         added=added_chart(columns, "chart-added"),
         over_time=over_time_chart(columns, "chart-over-time"),
         files=run_files(record),
+        truths=_truths(record),
     )
+
+
+def _truths(record: RunRecord) -> list[tuple[str, str]]:
+    found: dict[str, list[str]] = {}
+    names = {variant.slug: variant.label for variant in record.header.variants}
+    for slug, truth in record.header.expectations.items():
+        found.setdefault(truth_words(truth), []).append(names.get(slug, slug))
+    return [(", ".join(labels), words) for words, labels in found.items()]
 
 
 def _panel(record: RunRecord, column: Column, shown: Timeline, scale: Scale, most: int) -> Panel:

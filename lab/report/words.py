@@ -13,6 +13,7 @@ from lab.model import (
     CaptureStatus,
     Edge,
     Evidence,
+    Expectation,
     NoHolder,
     Outcome,
     SourceLine,
@@ -109,6 +110,28 @@ def size(count: float | None) -> str:
 def mebibytes(count: float) -> float:
     """Return bytes as MiB, rounded to what a chart can show."""
     return round(count / 2**20, 2)
+
+
+def quantity(value: float, unit: str = "") -> str:
+    """Return a figure of a program's own: four digits at most, times and sizes in their words."""
+    if unit == "s":
+        return duration(value)
+    if unit == "bytes":
+        return size(value)
+    number = f"{value:.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
+    return f"{number} {unit}".strip()
+
+
+def truth_words(truth: Expectation) -> str:
+    """Return a ground truth in a line: outcome, cause, waits, and the figures to be reported."""
+    parts = [OUTCOMES[truth.outcome]]
+    if truth.exit_code:
+        parts[0] += f" ({exit_status(truth.exit_code)})"
+    if truth.cause is not Cause.NONE:
+        parts.append(CAUSES[truth.cause].lower())
+        parts.append(counted(len(truth.waits), "planted wait"))
+    parts += [f"{wanted.name} {wanted.range}" for wanted in truth.observed]
+    return ", ".join(parts)
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

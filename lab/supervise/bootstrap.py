@@ -66,7 +66,9 @@ def prepare(spec: dict[str, Any]) -> Callable[[], None]:
     if spec["wrapper"]:
         hook = resolve(spec["wrapper"])(**spec["wrapper_arguments"])
         around, wrapper = hook.main, hook.worker
-    kit = Kit(variant, seed=spec["seed"], wrapper=wrapper)
+    kit = Kit(
+        variant, seed=spec["seed"], wrapper=wrapper, observations=spec.get("observations", "")
+    )
     random.seed(spec["seed"])
 
     def run() -> None:

@@ -53,6 +53,8 @@ class TargetSpec:
     seed: int
     wrapper: str = ""
     wrapper_arguments: Mapping[str, Any] = field(default_factory=dict)
+    observations: str = ""
+    """The file that the program's own figures go to, a JSON line each."""
 
     def text(self) -> str:
         """Return the specification in the form that the bootstrap reads."""
@@ -68,6 +70,7 @@ class TargetSpec:
                 "seed": self.seed,
                 "wrapper": self.wrapper,
                 "wrapper_arguments": dict(self.wrapper_arguments),
+                "observations": self.observations,
             }
         )
 

@@ -112,7 +112,7 @@ def _is_right(trial: Trial) -> bool:
 
 def _holders(record: RunRecord, trials: Sequence[Trial]) -> str:
     """Say how the question who holds it was answered: right, or hidden where nobody can know."""
-    hidden = any(wait.hidden for wait in record.header.expectation.waits)
+    hidden = any(wait.hidden for wait in next(iter(record.header.expectations.values())).waits)
     answers = Counter(
         "hidden" if hidden and answer.kind is not AnswerKind.WRONG else str(answer.kind)
         for trial in trials

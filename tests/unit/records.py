@@ -131,5 +131,5 @@ def header() -> RunHeader:
             versions={},
         ),
         git="",
-        expectation=expectation(),
+        expectations={THREADS.slug: expectation()},
     )

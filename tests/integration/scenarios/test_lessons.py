@@ -42,19 +42,24 @@ def test_it_goes_by_the_name_of_its_entry_point() -> None:
 
 def test_the_truth_uses_every_marker_and_no_other(found: Found) -> None:
     source = found.source_file.read_text(encoding="utf-8")
-    expected = expect(found.scenario, found.source_file, found.scenario.arguments({}))
-    used = set().union(*map(lines_of, expected.waits))
+    values = found.scenario.arguments({})
+    used: set[int] = set()
+    for variant in found.scenario.all_variants:
+        expected = expect(found.scenario, found.source_file, values, variant)
+        used = used.union(*map(lines_of, expected.waits))
     assert used == set(find_markers(source).values())
 
 
 def test_the_truth_is_whole(found: Found) -> None:
-    truth = found.scenario.truth(**found.scenario.arguments({}))
-    hangs = truth.outcome is OutcomeKind.DEADLOCKED
-    assert hangs == bool(truth.waits) == (truth.cause is not Cause.NONE)
-    for wait in truth.waits:
-        assert wait.held_at is None or wait.holder is not None
-        assert not wait.hidden or wait.holder is not None or wait.no_holder is not None
-        assert wait.no_holder is None or wait.holder is None
+    values = found.scenario.arguments({})
+    for variant in found.scenario.all_variants:
+        truth = expect(found.scenario, found.source_file, values, variant)
+        hangs = truth.outcome is OutcomeKind.DEADLOCKED
+        assert hangs == bool(truth.waits) == (truth.cause is not Cause.NONE)
+        for wait in truth.waits:
+            assert wait.held_at is None or wait.holder is not None
+            assert not wait.hidden or wait.holder is not None or wait.no_holder is not None
+            assert wait.no_holder is None or wait.holder is None
 
 
 def test_the_truth_follows_the_parameters_to_their_limits(found: Found) -> None:
@@ -65,7 +70,9 @@ def test_the_truth_follows_the_parameters_to_their_limits(found: Found) -> None:
             assert parameter.help
             if (value := getattr(parameter, limit)) is not None:
                 values[parameter.name] = type(parameter.default)(value)
-        expect(found.scenario, found.source_file, values)
+        for variant in found.scenario.all_variants:
+            expect(found.scenario, found.source_file, values, variant)
+            expect(found.scenario, found.source_file, values, variant, corrected=True)
 
 
 def test_its_words_are_sentences(found: Found) -> None:

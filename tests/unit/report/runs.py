@@ -101,13 +101,17 @@ def header(**changes: object) -> RunHeader:
         rerun="lab run deadlock --start-method fork --set workers=2 --seed 20261122",
         machine=machine(),
         git="db166c21f8aa",
-        expectation=Expectation(
-            outcome=OutcomeKind.DEADLOCKED,
-            cause=Cause.LOCK_CYCLE,
-            waits=(ExpectedWait(waiter="worker-1", at=source_line(WANTS), holder="worker-2"),),
-        ),
+        expectations={variant.slug: expectation() for variant in (THREADS, FORK)},
     )
     return msgspec.structs.replace(made, **changes)
+
+
+def expectation() -> Expectation:
+    return Expectation(
+        outcome=OutcomeKind.DEADLOCKED,
+        cause=Cause.LOCK_CYCLE,
+        waits=(ExpectedWait(waiter="worker-1", at=source_line(WANTS), holder="worker-2"),),
+    )
 
 
 def scenario() -> ScenarioInfo:
