@@ -6,11 +6,10 @@ lies between is in the history.
 
 from __future__ import annotations
 
-import importlib.util
 import multiprocessing
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from lab import interpreters
 from lab.capture import heap
 from lab.errors import UsageError
 from lab.expectation import expect
@@ -27,11 +27,13 @@ from lab.model import (
     SCHEMA_VERSION,
     Event,
     Expectation,
+    Interpreter,
     Purpose,
     RunHeader,
     RunRecord,
     RunResult,
     ScenarioInfo,
+    Side,
     Trial,
     VerdictKind,
 )
@@ -53,6 +55,7 @@ class RunRequest:
     found: Found
     variants: tuple[Variant, ...]
     parameters: Mapping[str, ParameterValue]
+    interpreters: tuple[Interpreter, ...] = field(default_factory=lambda: (interpreters.own(),))
     corrected: bool = False
     repeat: int = 1
     seed: int = 0
@@ -73,12 +76,13 @@ def choose_variants(
     wanted: str,
     methods: tuple[StartMethod, ...],
     supported_methods: tuple[StartMethod, ...] = tuple(StartMethod),
+    default: StartMethod | None = None,
 ) -> tuple[Variant, ...]:
     """Return the variants to run: threads first, then processes by each start method.
 
-    ``wanted`` is ``threads``, ``processes`` or ``all``; without ``methods`` the platform's default
-    start method is used, or the first that the scenario supports. Raises :class:`UsageError` when
-    the scenario does not support it.
+    ``wanted`` is ``threads``, ``processes`` or ``all``. Without ``methods`` the ``default`` start
+    method is used (this interpreter's own, if none is given), or the first that the scenario
+    supports. Raises :class:`UsageError` when the scenario does not support what was asked for.
     """
     kinds = supported if wanted == "all" else (Workers(wanted),)
     for kind in kinds:
@@ -92,7 +96,7 @@ def choose_variants(
         )
     variants = [Variant(Workers.THREADS)] if Workers.THREADS in kinds else []
     if Workers.PROCESSES in kinds:
-        default = StartMethod(multiprocessing.get_start_method())
+        default = default or StartMethod(multiprocessing.get_start_method())
         chosen = methods or (default if default in supported_methods else supported_methods[0],)
         for method in chosen:
             if method not in supported_methods:
@@ -110,12 +114,13 @@ def run(request: RunRequest, tell: Callable[[Event], None]) -> RunRecord:
     ``tell`` is called with every event, after it was written. Raises a :class:`LabError` when the
     run cannot be recorded; the target is reaped in any case.
     """
-    wanted = _expectations(request)
+    wanted = {variant.slug: _expectation(request, variant) for variant in request.variants}
     header = _header(request, wanted)
     directory = RunDirectory.create(request.output, header)
     try:
         trials = [
-            TrialRun(plan, directory, tell).execute() for plan in _plans(request, directory, wanted)
+            TrialRun(plan, directory, tell).execute()
+            for plan in _plans(request, header.sides, directory)
         ]
         trials = _with_answers(trials, wanted)
         directory.finish(_result(header, directory, trials))
@@ -124,52 +129,49 @@ def run(request: RunRequest, tell: Callable[[Event], None]) -> RunRecord:
     return load(directory.root)
 
 
-def _expectations(request: RunRequest) -> Expectations:
+def _expectation(request: RunRequest, variant: Variant) -> Expectation:
     found = request.found
-    return {
-        variant.slug: expect(
-            found.scenario,
-            found.source_file,
-            request.parameters,
-            variant,
-            corrected=request.corrected,
-        )
-        for variant in request.variants
-    }
+    return expect(
+        found.scenario,
+        found.source_file,
+        request.parameters,
+        variant,
+        corrected=request.corrected,
+    )
 
 
 def _plans(
-    request: RunRequest, directory: RunDirectory, wanted: Expectations
+    request: RunRequest, sides: Sequence[Side], directory: RunDirectory
 ) -> Iterator[TrialPlan]:
-    """Yield the trials: each variant's repeats with stacks, then one for its heap, and its check.
+    """Yield the trials: each side's repeats with stacks, then one for its heap, and its check.
 
-    The variants take turns within a repeat, so that a drift of the machine meets them all.
+    The sides take turns within a repeat, so that a drift of the machine meets them all.
     """
     for repeat in range(1, request.repeat + 1):
-        for variant in request.variants:
-            id_ = f"{variant.slug}-{repeat}"
-            yield _plan(request, id_, variant, Purpose.STACKS, repeat, wanted[variant.slug])
-    for suffix, tool in heap_passes() if request.heap else ():
-        for variant in request.variants:
-            id_ = f"{variant.slug}-{suffix}"
-            wrapper = heap.wrapper_for(directory.captures(id_), tool=tool)
-            yield _plan(request, id_, variant, Purpose.HEAP, 1, wanted[variant.slug], wrapper)
+        for side in sides:
+            yield _plan(request, side, f"{side.slug}-{repeat}", Purpose.STACKS, repeat)
+    passes = [heap_passes(side.interpreter) if request.heap else () for side in sides]
+    for suffix, tool in dict.fromkeys(each for some in passes for each in some):
+        for side, mine in zip(sides, passes, strict=True):
+            if (suffix, tool) in mine:
+                id_ = f"{side.slug}-{suffix}"
+                wrapper = heap.wrapper_for(directory.captures(id_), tool=tool)
+                yield _plan(request, side, id_, Purpose.HEAP, 1, wrapper)
 
 
-def heap_passes() -> tuple[tuple[str, str], ...]:
+def heap_passes(interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
     """Return (suffix of the trial's id, tool) of each heap pass: one, and one to check it."""
-    if importlib.util.find_spec("memray") is None:
+    if not interpreter.memray:
         return (("heap", "tracemalloc"),)
     return (("heap", "memray"), ("heap-check", "tracemalloc"))
 
 
 def _plan(
     request: RunRequest,
+    side: Side,
     id_: str,
-    variant: Variant,
     purpose: Purpose,
     repeat: int,
-    expectation: Expectation,
     wrapper: tuple[str, dict[str, Any]] = ("", {}),
 ) -> TrialPlan:
     found = request.found
@@ -178,7 +180,7 @@ def _plan(
         path_entry=found.path_entry,
         attribute=found.attribute,
         corrected=request.corrected,
-        variant=variant,
+        variant=side.variant,
         parameters=dict(request.parameters),
         seed=request.seed + repeat - 1,
         wrapper=wrapper[0],
@@ -190,8 +192,9 @@ def _plan(
         purpose=purpose,
         repeat=repeat,
         timeout_s=request.limit_s,
-        expectation=expectation,
+        expectation=_expectation(request, side.variant),
         workers=_worker_count(request.parameters),
+        interpreter=side.interpreter,
         flamegraphs=request.flamegraphs,
     )
 
@@ -209,7 +212,8 @@ def _with_answers(trials: list[Trial], wanted: Expectations) -> list[Trial]:
             siblings = [
                 other
                 for other in trials
-                if other.variant == trial.variant and other.purpose is Purpose.STACKS
+                if other.purpose is Purpose.STACKS
+                and (other.variant, other.interpreter) == (trial.variant, trial.interpreter)
             ]
             debuggability = answer_questions(trial, wanted[trial.variant.slug], siblings)
             trial = msgspec.structs.replace(trial, debuggability=debuggability)
@@ -246,6 +250,7 @@ def _header(request: RunRequest, expectations: Expectations) -> RunHeader:
         machine=describe_machine(),
         git=git_state(found.source_file.parent),
         expectations=dict(expectations),
+        interpreters=request.interpreters,
     )
 
 
@@ -257,6 +262,9 @@ def rerun_command(request: RunRequest) -> str:
     for variant in request.variants:
         if variant.start_method is not None:
             words += ["--start-method", str(variant.start_method)]
+    for interpreter in request.interpreters:
+        if interpreter.executable != sys.executable or len(request.interpreters) > 1:
+            words += ["--python", interpreter.executable]
     for name, value in request.parameters.items():
         words += ["--set", f"{name}={value}"]
     words += ["--timeout", f"{request.limit_s:g}", "--seed", str(request.seed)]

@@ -31,6 +31,7 @@ from lab.model import (
     Expectation,
     Footprint,
     FootprintSample,
+    Interpreter,
     Outcome,
     Output,
     Purpose,
@@ -71,6 +72,7 @@ class TrialPlan:
     timeout_s: float
     expectation: Expectation
     workers: int
+    interpreter: Interpreter
     flamegraphs: bool = True
 
     @property
@@ -107,6 +109,7 @@ class TrialRun:
             replace(self.plan.spec, observations=observations),
             output=self._directory.captures(self.plan.id),
             cwd=Path.cwd(),
+            python=self.plan.interpreter.executable,
         )
         with Supervisor(launch) as target:
             outcome = self._run(target)
@@ -230,6 +233,7 @@ class TrialRun:
         return Trial(
             id=self.plan.id,
             variant=self.plan.variant,
+            interpreter=self.plan.interpreter.label,
             corrected=self.plan.spec.corrected,
             repeat=self.plan.repeat,
             purpose=self.plan.purpose,

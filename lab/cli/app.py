@@ -67,6 +67,13 @@ def run(
         list[StartMethod] | None,
         typer.Option(help="How processes start; may be repeated. [default: the platform's]"),
     ] = None,
+    python: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Run on this interpreter; repeat it to compare several. [default: the lab's own]",
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Short for --set workers=N.", metavar="N")
     ] = None,
@@ -119,6 +126,7 @@ def run(
             reference=scenario,
             variant=variant,
             start_methods=tuple(start_method or ()),
+            pythons=tuple(python or ()),
             workers=workers,
             settings=tuple(settings or ()),
             timeout_s=timeout,

@@ -116,7 +116,7 @@ def _rows(record: RunRecord) -> Iterator[tuple[str, ...]]:
         style = styles.get(verdict, "yellow")
         yield (
             "" if number else record.header.scenario.name,
-            column.variant.label,
+            column.side.label,
             outcome_words(column),
             cause_words(column),
             score_words(column),

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from lab import registry, runner
+from lab import interpreters, registry, runner
 from lab.cli import consoles
 from lab.cli.pages import open_page, write_report
 from lab.cli.progress import Narrator
@@ -31,6 +31,7 @@ class RunOptions:
     reference: str
     variant: str
     start_methods: tuple[StartMethod, ...]
+    pythons: tuple[str, ...]
     workers: int | None
     settings: tuple[str, ...]
     timeout_s: float | None
@@ -89,6 +90,7 @@ def make_request(options: RunOptions) -> runner.RunRequest:
             "no scenario is named", wanted="a name, --tag or --all", next_step="lab list"
         )
     found = registry.find(options.reference)
+    chosen = interpreters.choose(options.pythons)
     return runner.RunRequest(
         found=found,
         variants=runner.choose_variants(
@@ -96,7 +98,9 @@ def make_request(options: RunOptions) -> runner.RunRequest:
             options.variant,
             options.start_methods,
             found.scenario.start_methods,
+            default=chosen[0].start_method,
         ),
+        interpreters=chosen,
         parameters=found.scenario.arguments(read_settings(found.scenario, options)),
         corrected=options.corrected,
         repeat=options.repeat,
@@ -133,8 +137,9 @@ def _split_settings(words: Sequence[str], scenario: Scenario) -> dict[str, str]:
 
 
 def _trial_count(request: runner.RunRequest) -> int:
-    passes = len(runner.heap_passes()) if request.heap else 0
-    return len(request.variants) * (request.repeat + passes)
+    passes = [len(runner.heap_passes(each)) for each in request.interpreters if request.heap]
+    repeats = request.repeat * len(request.interpreters)
+    return len(request.variants) * (repeats + sum(passes))
 
 
 def print_record(record: RunRecord, page: Path, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import Any
 
 import msgspec
@@ -11,7 +12,15 @@ from lab.model.base import Record
 from lab.model.capture import CaptureReport, Footprint, HeapUse
 from lab.model.diagnosis import Debuggability, Diagnosis, Verdict, VerdictKind
 from lab.model.tree import Outcome, SourceLine
-from lab.scenario import Cause, NoHolder, Observed, OutcomeKind, ParameterValue, Variant
+from lab.scenario import (
+    Cause,
+    NoHolder,
+    Observed,
+    OutcomeKind,
+    ParameterValue,
+    StartMethod,
+    Variant,
+)
 
 
 class StopExperiment(Record, frozen=True, kw_only=True):
@@ -73,6 +82,8 @@ class Trial(Record, frozen=True, kw_only=True):
 
     id: str
     variant: Variant
+    interpreter: str
+    """Its label, as in the header."""
     corrected: bool
     repeat: int
     purpose: Purpose
@@ -129,6 +140,41 @@ class Machine(Record, frozen=True, kw_only=True):
     versions: dict[str, str]
 
 
+class Interpreter(Record, frozen=True, kw_only=True):
+    """A Python that the program under test was run on."""
+
+    label: str
+    """Tells it from the others of the run: ``3.13.0``, ``3.13.0t`` for a free-threaded build."""
+    executable: str
+    python: str
+    implementation: str
+    gil: bool
+    start_method: StartMethod
+    """Its default."""
+    memray: bool
+    """Whether it has the allocation profiler."""
+
+
+class Side(Record, frozen=True, kw_only=True):
+    """One column of a comparison: a variant on an interpreter."""
+
+    variant: Variant
+    interpreter: Interpreter
+    named: bool
+    """Whether the interpreter belongs to the name: there is more than one in the run."""
+
+    @property
+    def label(self) -> str:
+        """A name for people, such as ``processes (fork), 3.12.4``."""
+        return self.variant.label + (f", {self.interpreter.label}" if self.named else "")
+
+    @property
+    def slug(self) -> str:
+        """A name for files and ids."""
+        tail = re.sub(r"[^0-9a-z]+", "-", self.interpreter.label.lower()).strip("-")
+        return self.variant.slug + (f"-py{tail}" if self.named else "")
+
+
 class ScenarioInfo(Record, frozen=True, kw_only=True):
     """What a report needs to know of the scenario without importing it again."""
 
@@ -166,6 +212,16 @@ class RunHeader(Record, frozen=True, kw_only=True):
     """Commit and whether the tree was dirty; empty outside a checkout."""
     expectations: dict[str, Expectation]
     """By the slug of the variant: what the version that is run must show there."""
+    interpreters: tuple[Interpreter, ...]
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The columns: every variant on every interpreter, the interpreters of one together."""
+        return tuple(
+            Side(variant=variant, interpreter=each, named=len(self.interpreters) > 1)
+            for variant in self.variants
+            for each in self.interpreters
+        )
 
 
 class RunResult(Record, frozen=True, kw_only=True):

@@ -18,11 +18,12 @@ from lab.model import (
     HeapUse,
     Purpose,
     RunRecord,
+    Side,
     Snapshot,
     Trial,
     VerdictKind,
 )
-from lab.scenario import OutcomeKind, Variant
+from lab.scenario import OutcomeKind
 from lab.store import load_snapshot
 
 _NEED = (VerdictKind.DEVIATED, VerdictKind.INCONCLUSIVE, VerdictKind.AS_EXPECTED, None)
@@ -30,9 +31,9 @@ _NEED = (VerdictKind.DEVIATED, VerdictKind.INCONCLUSIVE, VerdictKind.AS_EXPECTED
 
 @dataclass(frozen=True)
 class Column:
-    """All that is known of one variant."""
+    """All that is known of one variant on one interpreter."""
 
-    variant: Variant
+    side: Side
     trials: tuple[Trial, ...]
     """The executions whose stacks were taken, in order."""
     shown: Trial | None
@@ -45,12 +46,12 @@ class Column:
     @property
     def slug(self) -> str:
         """A name for ids on the page."""
-        return self.variant.slug
+        return self.side.slug
 
     @property
     def label(self) -> str:
         """A name for people."""
-        return self.variant.label.capitalize()
+        return self.side.label.capitalize()
 
     @property
     def proof_times(self) -> list[float]:
@@ -91,18 +92,19 @@ class Column:
 
 
 def columns_of(record: RunRecord) -> tuple[Column, ...]:
-    """Return a column for each variant of the run, in the order in which they were asked for."""
-    return tuple(_column(record, variant) for variant in record.header.variants)
+    """Return a column for each side of the run, in the order in which they were asked for."""
+    return tuple(_column(record, side) for side in record.header.sides)
 
 
-def _column(record: RunRecord, variant: Variant) -> Column:
+def _column(record: RunRecord, side: Side) -> Column:
     trials = record.result.trials if record.result else ()
-    mine = [trial for trial in trials if trial.variant == variant]
+    key = (side.variant, side.interpreter.label)
+    mine = [trial for trial in trials if (trial.variant, trial.interpreter) == key]
     stacks = tuple(trial for trial in mine if trial.purpose is Purpose.STACKS)
     shown = choose(stacks)
-    trial_id = shown.id if shown else _last_begun(record, variant)
+    trial_id = shown.id if shown else _last_begun(record, side)
     return Column(
-        variant=variant,
+        side=side,
         trials=stacks,
         shown=shown,
         heap_trials=tuple(trial for trial in mine if trial.purpose is Purpose.HEAP),
@@ -120,11 +122,11 @@ def choose(trials: Sequence[Trial]) -> Trial | None:
     return None
 
 
-def _last_begun(record: RunRecord, variant: Variant) -> str:
-    """Return the id of the last trial of a variant in the history; empty when there is none."""
+def _last_begun(record: RunRecord, side: Side) -> str:
+    """Return the id of the last trial of a side in the history; empty when there is none."""
     trials = [event.trial.rpartition("-") for event in record.history]
-    mine = [number for slug, _, number in trials if slug == variant.slug and number.isdigit()]
-    return f"{variant.slug}-{mine[-1]}" if mine else ""
+    mine = [number for slug, _, number in trials if slug == side.slug and number.isdigit()]
+    return f"{side.slug}-{mine[-1]}" if mine else ""
 
 
 def _snapshot(record: RunRecord, trial_id: str) -> Snapshot | None:

@@ -13,7 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lab.model import CaptureReport, CaptureStatus, Diagnosis, Edge, RunRecord, VerdictKind
+from lab.model import (
+    CaptureReport,
+    CaptureStatus,
+    Diagnosis,
+    Edge,
+    RunHeader,
+    RunRecord,
+    VerdictKind,
+)
 from lab.report.columns import Column, columns_of
 from lab.report.figures import (
     added,
@@ -76,13 +84,20 @@ def print_summary(record: RunRecord, console: Console, report: Path | None) -> N
 def _heading(record: RunRecord) -> Text:
     scenario, result = record.header.scenario, record.result
     what = "corrected" if record.header.corrected else "faulty"
-    text = Text(f"{visible(scenario.name)} ({what}): ", style="bold")
+    where = _elsewhere(record.header)
+    text = Text(f"{visible(scenario.name)} ({what}){visible(where)}: ", style="bold")
     if result is None:
         text.append("unfinished, no verdict", style="bold yellow")
     else:
         text.append_text(_verdict(result.verdict))
         text.append(f"  in {duration(result.elapsed_s)}", style="dim")
     return text
+
+
+def _elsewhere(header: RunHeader) -> str:
+    """Name the one interpreter of the run where it is not the lab's own."""
+    used = [each for each in header.interpreters if each.executable != header.machine.executable]
+    return f" on {used[0].label}" if len(used) == len(header.interpreters) == 1 else ""
 
 
 def _verdict(kind: VerdictKind | None) -> Text:
@@ -164,7 +179,7 @@ def _grouped(columns: Sequence[Column]) -> Iterator[tuple[str, list[_Line]]]:
         key = "\n".join(line.plain for _, line in lines)
         groups.setdefault(key, ([], lines))[0].append(column.label)
     for labels, lines in groups.values():
-        yield ", ".join(labels), lines
+        yield "; ".join(labels), lines
 
 
 def _waits(column: Column) -> Iterator[_Line]:

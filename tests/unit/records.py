@@ -1,5 +1,6 @@
 """Records for tests, built by hand: a header, a diagnosis of the two-lock inversion, a trial."""
 
+from lab import interpreters
 from lab.model import (
     Actor,
     Diagnosis,
@@ -84,6 +85,7 @@ def trial(**changes: object) -> Trial:
     fields: dict[str, object] = {
         "id": "threads-1",
         "variant": THREADS,
+        "interpreter": interpreters.own().label,
         "corrected": False,
         "repeat": 1,
         "purpose": Purpose.STACKS,
@@ -131,5 +133,6 @@ def header() -> RunHeader:
             versions={},
         ),
         git="",
+        interpreters=(interpreters.own(),),
         expectations={THREADS.slug: expectation()},
     )

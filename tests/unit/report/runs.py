@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from lab import interpreters
 from lab.model import (
     SCHEMA_VERSION,
     Event,
@@ -101,6 +102,7 @@ def header(**changes: object) -> RunHeader:
         rerun="lab run deadlock --start-method fork --set workers=2 --seed 20261122",
         machine=machine(),
         git="db166c21f8aa",
+        interpreters=(interpreters.own(),),
         expectations={variant.slug: expectation() for variant in (THREADS, FORK)},
     )
     return msgspec.structs.replace(made, **changes)

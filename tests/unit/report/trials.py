@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from lab import interpreters
 from lab.model import (
     Actor,
     CaptureReport,
@@ -277,6 +278,7 @@ def deadlocked(variant: Variant, repeat: int = 1, took_s: float = 0.049) -> Tria
     return Trial(
         id=name,
         variant=variant,
+        interpreter=interpreters.own().label,
         corrected=False,
         repeat=repeat,
         purpose=Purpose.STACKS,
