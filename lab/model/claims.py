@@ -34,7 +34,7 @@ class Series(Record, frozen=True, kw_only=True):
     """The parameters that were set; the others had their defaults."""
     name: str
     unit: str = ""
-    """``s``, ``B``, ``1/s``...; empty for a ratio or a count."""
+    """``s``, ``bytes``, ``requests/s``...; empty for a ratio or a count."""
     samples: tuple[float, ...]
     """In the order in which they were taken."""
 

@@ -8,6 +8,15 @@ from lab import registry, runner
 from lab.model import RunRecord, Trial
 from lab.scenario import Workers
 
+SMALL: dict[str, dict[str, str]] = {
+    "shared-payload": {"megabytes": "4", "workers": "2"},
+    "responsiveness": {"ticks": "12"},
+    "cpu-bound": {"steps": "100000"},
+    "ipc-cost": {"times": "400"},
+    "io-bound": {"requests": "4"},
+}
+"""Settings with which a scenario that measures is over soon."""
+
 
 def run(reference: str, output: Path, *, corrected: bool) -> RunRecord:
     found = registry.find(reference)
@@ -16,7 +25,7 @@ def run(reference: str, output: Path, *, corrected: bool) -> RunRecord:
     request = runner.RunRequest(
         found=found,
         variants=runner.choose_variants(scenario.variants, "all", methods, scenario.start_methods),
-        parameters=scenario.arguments({}),
+        parameters=scenario.arguments(SMALL.get(scenario.name, {})),
         corrected=corrected,
         heap=False,
         output=output,
