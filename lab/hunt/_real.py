@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import _queue
 import _thread
+import os
 import queue
+import select as _select
 import threading
 import time
 from typing import Any
@@ -39,3 +41,12 @@ perf_counter = time.perf_counter
 perf_counter_ns = time.perf_counter_ns
 wall = time.time
 wall_ns = time.time_ns
+
+pipe = os.pipe
+pipe2 = os.pipe2
+read = os.read
+write = os.write
+close = os.close
+select = _select.select
+poll = _select.poll
+epoll = _select.epoll

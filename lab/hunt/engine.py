@@ -14,7 +14,7 @@ among them); an empty ``runnable`` without a pending time-out is a deadlock, by 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lab.hunt import _real, deadlock
 from lab.hunt.outcome import Failure, Outcome
@@ -24,6 +24,9 @@ from lab.hunt.storage import fresh_context
 from lab.hunt.strategies.base import Strategy
 from lab.hunt.tasks import INFINITY, Pool, Task, Unwind, Worker
 from lab.hunt.turns import YIELD, Timers, Turn
+
+if TYPE_CHECKING:
+    from lab.hunt.channels import Channels
 
 # A thread that passes this many switch points in a row while others could run is taken to spin:
 # it has to give way, or a correct busy-wait would never end.
@@ -66,6 +69,7 @@ class Engine:
         self.made = 0  # threads and futures, which are hashed by number
         self.looks = 0  # at the clock, since time last passed by itself
         self._timers = Timers()
+        self.channels: Channels | None = None  # sockets and pipes, if they are under control
 
     # -- one execution
 
@@ -138,7 +142,7 @@ class Engine:
         left = [task for task in self.tasks[1:] if not task.done and not task.daemon]
         left = [task for task in left if not deadlock.waits_for_work(task)]
         if left and not self.aborting:
-            self.failure = deadlock.describe(left, after_body=True)
+            self._deadlock(left, after_body=True)
 
     def _unwind(self, main: Task) -> None:
         """Make every thread that is left leave, one at a time, then forget the execution."""
@@ -333,14 +337,23 @@ class Engine:
                 return self.strategy.choose(self, None, None)
             if self.finishing and all(t.done or t.daemon for t in self.tasks[1:]):
                 return self.tasks[0]
+            if self.channels is not None and self.channels.wake():
+                continue
             if self._next_time_out():
                 continue
             if self.finishing:
                 return self.tasks[0]
-            left = [task for task in self.tasks if not task.done]
-            self.failure = deadlock.describe(left, after_body=False)
+            self._deadlock([task for task in self.tasks if not task.done], after_body=False)
             self.abort()
             return self.tasks[0]
+
+    def _deadlock(self, left: list[Task], *, after_body: bool) -> None:
+        """Threads ``left`` cannot go on: a failure, unless something outside may yet help them."""
+        doubt = self.channels.doubt() if self.channels is not None else None
+        if doubt is not None:
+            self.stuck = doubt
+        else:
+            self.failure = deadlock.describe(left, after_body=after_body)
 
     def _next_time_out(self) -> bool:
         task = self._timers.pop()

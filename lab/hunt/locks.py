@@ -269,7 +269,7 @@ class RLock(Lock):
 
     @staticmethod
     def _make_real() -> Any:
-        return _real.new_rlock()
+        return _real.RLockType()  # the function threading.RLock would look up the stand-in
 
     def _held_outside(self) -> bool:
         # Taken by this very thread before the execution (a fixture's ``with``) it stays open to it.

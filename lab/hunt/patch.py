@@ -11,13 +11,24 @@ from __future__ import annotations
 import _queue
 import _thread
 import gc
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, CellType, FunctionType
 from typing import Any, Final
 
-from lab.hunt import _real, clock, locks, numbering, queues, threads
+from lab.hunt import (
+    _real,
+    clock,
+    locks,
+    numbering,
+    pipes,
+    queues,
+    selecting,
+    sockets,
+    threads,
+)
 from lab.hunt.engine import Engine
 from lab.hunt.locks import Bench
 
@@ -44,6 +55,9 @@ def _stand_ins() -> list[tuple[Any, Any]]:
         (time.perf_counter_ns, clock.perf_counter_ns),
         (time.time, clock.wall),
         (time.time_ns, clock.wall_ns),
+        *sockets.STAND_INS,
+        *pipes.STAND_INS,
+        *selecting.STAND_INS,
     ]
     return list({id(real): (real, stand_in) for real, stand_in in pairs}.values())
 
@@ -60,6 +74,7 @@ class Patches:
         """Put the stand-ins in place."""
         Bench.engine = self._engine
         Bench.traced = self._traced
+        sockets.Net.channels = self._engine.channels
         threads.Hooks.before = threading.excepthook
         self._replace_methods()
         self._rebind()
@@ -78,6 +93,8 @@ class Patches:
         for kind in numbering.KINDS:
             self._set_attribute(kind, "__init__", numbering.numbered(kind.__dict__["__init__"]))
             self._set_attribute(kind, "__hash__", numbering.steady_hash)
+        for name, method in sockets.METHODS.items():
+            self._set_attribute(socket.socket, name, method)
 
     # -- names
 
@@ -194,7 +211,7 @@ def _is_kept(namespace: dict[Any, Any], *prefixes: str) -> bool:
 
 
 def _class_of(namespace: dict[Any, Any]) -> type | None:
-    if "__module__" not in namespace or "__dict__" not in namespace:
+    if "__module__" not in namespace:
         return None
     for owner in gc.get_referrers(namespace):
         if isinstance(owner, type) and owner.__dict__.get("__module__") == namespace["__module__"]:

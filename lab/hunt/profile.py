@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 from lab.hunt import operand
-from lab.hunt.sites import LOCK, TEST, Site
+from lab.hunt.sites import IO, LOCK, TEST, Site
 from lab.hunt.tasks import Task
 
 _VALUES: Final = frozenset(
@@ -217,6 +217,8 @@ def _ordered(places: frozenset[Site]) -> Group:
 
 def _addresses(site: Site) -> tuple[Address, ...]:
     if site.code is None:
+        if site.kind == IO:
+            return (("channel", site.variable),)
         return (("lock", id(site)),) if site.kind == LOCK else ()
     if site.variable.startswith(("global ", "cell ")):
         return (("name", site.code.co_filename, site.variable),)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
+from lab.hunt.channels import Channels
 from lab.hunt.engine import Engine, Observer
 from lab.hunt.monitor import Monitor
 from lab.hunt.outcome import Outcome
@@ -44,6 +45,7 @@ class Session:
         self.engine = Engine(gil=model == GIL, max_steps=max_steps)
         self.monitor = Monitor(self.engine, scope, model)
         self._patches = Patches(self.engine, self.monitor.traces)
+        self._channels = self.engine.channels = Channels(self.engine, stall)
         self._watchdog = Watchdog(self.engine, stall)
         self._pin = pin
         self._cpus: set[int] = set()
@@ -84,12 +86,15 @@ class Session:
         body: Callable[[], object] | None = None,
     ) -> Outcome:
         """Run the body, or another one, once under ``strategy``."""
-        self._since_sweep += 1
+        self._since_sweep += 1 + self._channels.take_opened()
         if self._since_sweep >= _SWEEP_EVERY:
             self._since_sweep = 0
             gc.collect()
         threading._counter = itertools.count(1).__next__  # type: ignore[attr-defined]
-        return self.engine.execute(body or self.body, strategy, observer)
+        outcome = self.engine.execute(body or self.body, strategy, observer)
+        if outcome.failure is not None or not outcome.conclusive:
+            self._channels.close_left()
+        return outcome
 
     def _leave(self) -> None:
         self.monitor.stop()

@@ -27,8 +27,8 @@ from typing import Final
 FREE_THREADED: Final = "free-threaded"
 GIL: Final = "gil"
 
-READ, WRITE, CALL, TEST, ITERATE, JUMP, RESUME, LOCK, THREAD = (
-    "read", "write", "call", "test", "iterate", "jump", "resume", "lock", "thread",
+READ, WRITE, CALL, TEST, ITERATE, JUMP, RESUME, LOCK, THREAD, IO = (
+    "read", "write", "call", "test", "iterate", "jump", "resume", "lock", "thread", "io",
 )  # fmt: skip
 
 # Which variable an access may touch when that is not known: any.
@@ -96,7 +96,7 @@ class Site:
     @property
     def writes(self) -> bool:
         """Whether another thread could see a change made here."""
-        return self.kind in (WRITE, CALL, LOCK, THREAD)
+        return self.kind in (WRITE, CALL, LOCK, THREAD, IO)
 
     @property
     def anchor(self) -> str:
@@ -107,7 +107,7 @@ class Site:
                 line = self.line - self.code.co_firstlineno
                 what = f"{self.code.co_qualname}+{line} {what}"
                 what += f" #{self.nth}" if self.nth > 1 else ""
-            elif self.kind == LOCK:
+            elif self.kind in (LOCK, IO):
                 what = f"{what} {self.variable}"
             self._anchor = what
         return self._anchor
