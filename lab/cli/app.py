@@ -301,7 +301,13 @@ def replay(
     target: Annotated[
         str, typer.Argument(metavar="[TEST]", help="The test, if it has moved since.")
     ] = "",
-    times: Annotated[int, typer.Option(min=1, help="How often to run it.")] = 1,
+    times: Annotated[
+        int | None, typer.Option(min=1, help="How often to run it. [default: 1; to confirm: 20]")
+    ] = None,
+    confirm: Annotated[
+        bool,
+        typer.Option("--confirm", help="Run it on free threads, with delays at the switches only."),
+    ] = False,
     trace: Annotated[
         list[str] | None, typer.Option(metavar="PACKAGE", help="As it was in the hunt.")
     ] = None,
@@ -311,7 +317,12 @@ def replay(
     """Run a test under exactly one schedule, in a new process; exit 1 when it fails again.
 
     When the code has changed so that the schedule no longer fits, the first difference is named.
-    """
-    from lab.cli.hunt import ReplayOptions, run_replay
 
-    return run_replay(ReplayOptions(schedule, target, times, limit, tuple(trace or ()), as_json))
+    With --confirm the scheduler is taken away: the test runs on real threads that are only held up
+    for a moment where the schedule switches. Exit codes: 1 it failed in the same way at least once,
+    0 it never did, 4 this interpreter cannot switch there at all.
+    """
+    from lab.cli.hunt import ReplayOptions, run_confirmation, run_replay
+
+    act = run_confirmation if confirm else run_replay
+    return act(ReplayOptions(schedule, target, times, limit, tuple(trace or ()), as_json))

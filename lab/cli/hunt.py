@@ -13,8 +13,9 @@ from rich.console import Console
 from lab.cli import consoles
 from lab.errors import ExitCode, UsageError
 from lab.hunt import HuntResult
-from lab.hunt.schedule import read
+from lab.hunt.schedule import Schedule, read
 from lab.hunts import contained
+from lab.hunts.confirm import TIMES, Confirmation, confirm
 from lab.hunts.folder import HuntFolder
 from lab.hunts.orders import Reply
 from lab.hunts.wishes import wishes_from
@@ -81,11 +82,11 @@ def _present(
 
 @dataclass(frozen=True)
 class ReplayOptions:
-    """The command line of ``lab replay``, as it was typed."""
+    """The command line of ``lab replay``, as it was typed; ``times`` is None when left out."""
 
     schedule: str
     reference: str
-    times: int
+    times: int | None
     limit_s: float
     trace: tuple[str, ...]
     as_json: bool
@@ -93,18 +94,39 @@ class ReplayOptions:
 
 def run_replay(options: ReplayOptions) -> int:
     """Run one schedule, print what it showed, and return 1 if it failed again."""
+    plan, wishes = _planned(options)
+    with _scratch() as output:
+        request = contained.Request(plan.target, wishes, Path(output), options.limit_s)
+        reply = contained.replay(request, plan.token(), options.times or 1)
+    _print_replay(reply, as_json=options.as_json)
+    if reply.failed:
+        return int(ExitCode.DEVIATED)
+    return int(ExitCode.EXPECTED)
+
+
+def run_confirmation(options: ReplayOptions) -> int:
+    """Run the test on free threads, and return 1 if it failed in the same way at least once."""
+    plan, wishes = _planned(options)
+    times = options.times or TIMES
+    with _scratch() as output, Narrator(consoles.progress(), "tries") as narrator:
+        request = contained.Request(
+            plan.target, wishes, Path(output), options.limit_s, narrator.tell
+        )
+        answer = confirm(request, plan.token(), times)
+    _print_confirmation(answer, plan.token(), as_json=options.as_json)
+    if answer.impossible:
+        return int(ExitCode.INCONCLUSIVE)
+    return int(ExitCode.DEVIATED if answer.failed else ExitCode.EXPECTED)
+
+
+def _planned(options: ReplayOptions) -> tuple[Schedule, dict[str, Any]]:
+    """Return the schedule with the test it is for, and what is wished of its run."""
     plan = read(options.schedule)
     reference = options.reference or plan.target
     if not reference:
         raise UsageError("the schedule does not name its test", wanted="a TARGET after it")
     wishes: dict[str, Any] = {"trace": options.trace} if options.trace else {}
-    with _scratch() as output:
-        request = contained.Request(reference, wishes, Path(output), options.limit_s)
-        reply = contained.replay(request, plan.token(), options.times)
-    _print_replay(reply, as_json=options.as_json)
-    if reply.failed:
-        return int(ExitCode.DEVIATED)
-    return int(ExitCode.EXPECTED)
+    return msgspec.structs.replace(plan, target=reference), wishes
 
 
 def _scratch() -> Any:
@@ -126,13 +148,25 @@ def _print_replay(reply: Reply, *, as_json: bool) -> None:
     print_replay(reply, consoles.results())
 
 
+def _print_confirmation(answer: Confirmation, token: str, *, as_json: bool) -> None:
+    from lab.report.interleaving_terminal import print_confirmation
+
+    if as_json:
+        said: dict[str, Any] = msgspec.to_builtins(answer)
+        facts = {"confirmed": answer.confirmed, **said, "schedule": token}
+        print(msgspec.json.encode(facts).decode())
+        return
+    print_confirmation(answer, consoles.results())
+
+
 class Narrator(consoles.ChangingLine):
     """Tells on stderr how far the hunt is."""
 
     _PAUSE_S = 0.1
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, what: str = "executions") -> None:
         super().__init__(console, "importing")
+        self._what = what
         self._told = 0.0
 
     def tell(self, executions: int, seconds: float) -> None:
@@ -140,4 +174,4 @@ class Narrator(consoles.ChangingLine):
         now = time.monotonic()
         if now - self._told > self._PAUSE_S:
             self._told = now
-            self.say(f"{executions:,} executions in {seconds:.1f} s")
+            self.say(f"{executions:,} {self._what} in {seconds:.1f} s")

@@ -24,7 +24,7 @@ import msgspec
 
 from lab.errors import LabError, UsageError
 from lab.hunt import HuntResult, Settings
-from lab.hunts import noted
+from lab.hunts import freely, noted
 from lab.hunts.answers import Answer, ask, reason_of
 from lab.hunts.blackbox import BlackBox
 from lab.hunts.conduct import Call, conduct, repeat
@@ -74,9 +74,13 @@ def _reply(order: Order, folder: Path) -> Reply:
 
 
 def _carry_out(order: Order, target: Target, folder: Path) -> Reply:
+    if order.mode is Mode.FREE:
+        return freely.run(order, target, folder)
     box = BlackBox(folder / BOX)
     wishes = Wishes(**order.wishes).over(target.wishes)
     settings = wishes.settings(target.name, drawn=target.of_hypothesis is not None)
+    if order.mode is Mode.PIN:
+        return freely.prepare(order, target, settings, box.begin)
     if target.of_hypothesis is not None:
         if order.mode in (Mode.RETRACE, Mode.FOLLOW):
             return Reply(seen="which input ended the interpreter is not known to the black box")

@@ -79,9 +79,9 @@ def hunt(request: Request) -> Reply:
     """
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="lab-hunt-") as folder:
-        reply, ending = _child(request, Path(folder), Mode.HUNT)
+        reply, ending = child(request, Path(folder), Mode.HUNT)
         if ending is None:
-            return _sound(request, Path(folder), _checked(reply))
+            return _sound(request, Path(folder), checked(reply))
         _refuse_before_start(request, ending)
         took = time.monotonic() - began
         return _Crash(request, Path(folder), ending, took).reply()
@@ -94,7 +94,7 @@ def _sound(request: Request, folder: Path, reply: Reply) -> Reply:
         return reply
     if result.executions_to_failure == 1 or parse(result.schedule).switches:
         return reply
-    said, ending = _child(request, folder, Mode.REPLAY, token=result.schedule)
+    said, ending = child(request, folder, Mode.REPLAY, token=result.schedule)
     if ending is not None or said.failed or said.result is None:
         return reply
     return msgspec.structs.replace(reply, result=unsteady(result, SURVIVES), inconclusive=SURVIVES)
@@ -106,11 +106,9 @@ def replay(request: Request, token: str, times: int = 1) -> Reply:
     reply, last = None, None
     with tempfile.TemporaryDirectory(prefix="lab-hunt-") as folder:
         while run < times:
-            said, ending = _child(
-                request, Path(folder), Mode.REPLAY, token=token, times=times - run
-            )
+            said, ending = child(request, Path(folder), Mode.REPLAY, token=token, times=times - run)
             if ending is None:
-                reply = _checked(said)
+                reply = checked(said)
                 failed += reply.failed
                 break
             _refuse_before_start(request, ending)
@@ -143,8 +141,9 @@ def _refuse_before_start(request: Request, ending: Ending) -> None:
         )
 
 
-def _checked(reply: Reply) -> Reply:
-    if reply.result is not None:
+def checked(reply: Reply) -> Reply:
+    """Return ``reply`` if it has an answer, else raise what it says instead."""
+    if reply.result is not None or reply.failure is not None:
         return reply
     kind = {ExitCode.USAGE: UsageError, ExitCode.INCONCLUSIVE: InconclusiveError}
     raise kind.get(ExitCode(reply.code), LabError)(
@@ -152,7 +151,7 @@ def _checked(reply: Reply) -> Reply:
     )
 
 
-def _child(request: Request, folder: Path, mode: Mode, **more: Any) -> tuple[Reply, Ending | None]:
+def child(request: Request, folder: Path, mode: Mode, **more: Any) -> tuple[Reply, Ending | None]:
     """Run a child to its end; return its reply, or how it ended without one."""
     for name in (ANSWER, STACK, STEPS, SWITCHES):
         (folder / name).unlink(missing_ok=True)
@@ -161,7 +160,7 @@ def _child(request: Request, folder: Path, mode: Mode, **more: Any) -> tuple[Rep
         mode=mode, reference=request.reference, folder=str(folder), wishes=request.wishes, **more
     )
     try:
-        with Supervisor(_launch(request, order)) as supervisor:
+        with Supervisor(launch(request, order)) as supervisor:
             status = _watch(request, supervisor, box)
         answer = folder / ANSWER
         if answer.exists():
@@ -171,7 +170,8 @@ def _child(request: Request, folder: Path, mode: Mode, **more: Any) -> tuple[Rep
         box.close()
 
 
-def _launch(request: Request, order: Order) -> Launch:
+def launch(request: Request, order: Order) -> Launch:
+    """Return how to start a child that carries out ``order``."""
     seed = request.wishes.get("seed") or 0
     env = {**os.environ, "PYTHONHASHSEED": str(seed % (1 << 32))}
     argv = (sys.executable, str(_CHILD), msgspec.json.encode(order).decode())
@@ -256,7 +256,7 @@ class _Crash:
         """Hunt again up to the execution that did it, and have that one log its hand-overs."""
         last = self._ending.last
         turns = tuple((*turn[:4], turn.site is not None) for turn in last.turns)
-        _, ending = _child(self._request, self._folder, Mode.RETRACE, at=last.number, turns=turns)
+        _, ending = child(self._request, self._folder, Mode.RETRACE, at=last.number, turns=turns)
         if ending is None or ending.last.number != last.number or not self._same(ending):
             return None
         return noted.lines(self._folder / SWITCHES, Switch)
@@ -264,7 +264,7 @@ class _Crash:
     def _follow(self, switches: Switches) -> Switches | None:
         """Return what was followed if the interpreter ended in the same way, else None."""
         plan = self._schedule(switches)
-        _, ending = _child(self._request, self._folder, Mode.FOLLOW, token=plan.token())
+        _, ending = child(self._request, self._folder, Mode.FOLLOW, token=plan.token())
         if ending is None or not self._same(ending):
             return None
         self._steps = noted.lines(self._folder / STEPS, Step)

@@ -8,6 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from lab.hunt import HuntResult, Schedule
+from lab.hunt.outcome import Failure
+from lab.hunt.pins import Pin
 from lab.hunt.schedule import parse
 from lab.hunt.turns import YIELD, Turn
 
@@ -16,19 +18,23 @@ BOX: Final = "blackbox"
 STACK: Final = "stack.txt"
 STEPS: Final = "steps.jsonl"
 SWITCHES: Final = "switches.jsonl"
+TRIES: Final = "tries.jsonl"
 
 
 class Mode(enum.StrEnum):
     """What the child is to do.
 
     ``retrace`` is a hunt again, up to the execution that ended the interpreter, which is repeated
-    and logged; ``follow`` runs one schedule that is expected to do the same.
+    and logged; ``follow`` runs one schedule that is expected to do the same. ``pin`` says where a
+    schedule hands over, and ``free`` runs the test on free threads, with delays there.
     """
 
     HUNT = "hunt"
     REPLAY = "replay"
     RETRACE = "retrace"
     FOLLOW = "follow"
+    PIN = "pin"
+    FREE = "free"
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +48,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     times: int = 1
     at: int = 0
     turns: tuple[tuple[int, int, int, str, bool], ...] = ()
+    pins: tuple[Pin, ...] = ()
 
     def trail(self) -> list[Turn]:
         """Return the turns that are to be retraced."""
@@ -66,6 +73,13 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     times: int = 0
     failed: int = 0
     difference: str = ""
+    failure: Failure | None = None
+    """Of a schedule that is to be confirmed: how it fails under the scheduler."""
+    pins: tuple[Pin, ...] = ()
+    """Where it hands over; none when this interpreter cannot switch there."""
+    model: str = ""
+    executions: int = 0
+    """Spent on finding a schedule that this interpreter can perform, in vain."""
     seen: str = ""
     wanted: str = ""
     next_step: str = ""

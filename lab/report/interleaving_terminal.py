@@ -10,6 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from lab.hunt import HuntResult
+from lab.hunts.confirm import Confirmation
 from lab.hunts.orders import Reply
 from lab.report.interleaving import Row, Table, switches_words, table_of, where_words
 from lab.report.interleaving_text import arrival_words
@@ -52,6 +53,24 @@ def print_replay(reply: Reply, console: Console) -> None:
         console.print(Text(text, "yellow"), soft_wrap=True)
     if result.steps:
         console.print(_rich(table_of(result.steps)))
+
+
+def print_confirmation(answer: Confirmation, console: Console) -> None:
+    """Print in how many tries on free threads a failure showed, or why it cannot."""
+    name = visible(answer.target)
+    if answer.impossible:
+        console.print(Text.assemble((f"? not confirmed: {name}", "bold yellow")))
+        console.print(visible(answer.impossible), markup=False, soft_wrap=True)
+        return
+    verdict = Text("✗ confirmed", "bold red") if answer.failed else Text("not seen", "bold green")
+    tries = counted(answer.times, "try", "tries")
+    verdict.append(f": failed in the same way in {answer.failed} of {tries}: {name}", "default")
+    console.print(verdict, soft_wrap=True)
+    console.print(Text(f"{answer.kind}: {visible(answer.message)}"), soft_wrap=True)
+    if answer.otherwise:
+        console.print(f"failed in another way in {answer.otherwise}")
+    how = "on real threads without the scheduler, with delays at the switches only"
+    console.print(Text(f"{how}; {answer.interpreter}", "dim"), soft_wrap=True)
 
 
 def _heading(result: HuntResult, reason: str) -> Text:
