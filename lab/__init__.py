@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import ExitCode, InconclusiveError, LabError, UsageError
-from lab.kit import Kit, LockLike, Worker
+from lab.kit import Kit, LockLike, Worker, point
 from lab.scenario import (
     Cause,
     NoHolder,
@@ -63,6 +63,7 @@ __all__ = [
     "Workers",
     "interleave",
     "linearizable",
+    "point",
 ]
 
 

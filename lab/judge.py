@@ -16,6 +16,7 @@ from lab.model import (
     ExpectedWait,
     Observation,
     Outcome,
+    PlantedFault,
     Reaped,
     SourceLine,
     Verdict,
@@ -30,13 +31,19 @@ def judge(
     diagnosis: Diagnosis | None,
     reaped: Reaped | None,
     observed: Sequence[Observation] = (),
+    planted: Sequence[PlantedFault] = (),
 ) -> Verdict:
-    """Compare one trial with what it should have shown; ``observed`` is what it reported."""
+    """Compare one trial with what it should have shown.
+
+    ``observed`` is what it reported, and ``planted`` what became of the faults planted into it: of
+    a program that its fault never hit, nothing can be said.
+    """
     checks = [
         _compare("outcome", str(outcome.kind), str(expectation.outcome)),
         *_exit_checks(expectation, outcome),
         *_diagnosis_checks(expectation, diagnosis),
         *_observed_checks(expectation, observed),
+        *map(_fault_check, planted),
         _left_behind(reaped),
     ]
     if outcome.kind is OutcomeKind.NEVER_READY:
@@ -116,6 +123,17 @@ def _observed_checks(expectation: Expectation, observed: Sequence[Observation]) 
         )
         for wanted in expectation.observed
     ]
+
+
+def _fault_check(planted: PlantedFault) -> Check:
+    fired = planted.at_s is not None
+    whom = f"it hit {planted.worker} (process {planted.pid})"
+    return Check(
+        name=f"fault {planted.fault}",
+        passed=True if fired else None,
+        seen=whom if fired else f"never fired: {planted.reason}",
+        wanted="fired",
+    )
 
 
 def _diagnosis_checks(expectation: Expectation, diagnosis: Diagnosis | None) -> list[Check]:

@@ -48,6 +48,19 @@ class LockLike(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
 
+on_point: Callable[[str], None] | None = None
+"""What is done at every named point; set in a process into which a fault is planted."""
+
+
+def point(name: str) -> None:
+    """Pass a point at which a fault can be planted, as in ``--fault kill:worker@NAME``.
+
+    It costs one test where none is.
+    """
+    if on_point is not None:
+        on_point(name)
+
+
 type Wrapper = Callable[[Callable[..., Any]], Callable[..., Any]]
 """Wraps a worker's function, for a measurement that has to run inside each worker."""
 
@@ -99,6 +112,10 @@ class Kit:
                 os.write(file, line)
             finally:
                 os.close(file)
+
+    def point(self, name: str) -> None:
+        """Pass a point at which a fault can be planted; see :func:`lab.point`."""
+        point(name)
 
     def lock(self) -> LockLike:
         """Return a plain, non-reentrant lock."""

@@ -21,6 +21,7 @@ from lab import interpreters
 from lab.capture import heap
 from lab.errors import UsageError
 from lab.expectation import expect
+from lab.faults import NONE, Fault, parse_all
 from lab.judge import overall
 from lab.machine import describe_machine, git_state
 from lab.model import (
@@ -60,10 +61,18 @@ class RunRequest:
     repeat: int = 1
     seed: int = 0
     timeout_s: float | None = None
+    faults: tuple[Fault, ...] | None = None
+    """What to plant in place of the scenario's own faults; ``None``: those."""
     heap: bool = True
     flamegraphs: bool = True
     output: Path = field(default_factory=lambda: Path("reports"))
     command: tuple[str, ...] = ()
+
+    @property
+    def planted(self) -> tuple[Fault, ...]:
+        """The faults that are planted into every trial."""
+        own = parse_all(self.found.scenario.faults)
+        return own if self.faults is None else self.faults
 
     @property
     def limit_s(self) -> float:
@@ -185,6 +194,7 @@ def _plan(
         seed=request.seed + repeat - 1,
         wrapper=wrapper[0],
         wrapper_arguments=wrapper[1],
+        faults=request.planted,
     )
     return TrialPlan(
         id=id_,
@@ -251,6 +261,7 @@ def _header(request: RunRequest, expectations: Expectations) -> RunHeader:
         git=git_state(found.source_file.parent),
         expectations=dict(expectations),
         interpreters=request.interpreters,
+        faults=tuple(map(str, request.planted)),
     )
 
 
@@ -269,6 +280,9 @@ def rerun_command(request: RunRequest) -> str:
         words += ["--set", f"{name}={value}"]
     words += ["--timeout", f"{request.limit_s:g}", "--seed", str(request.seed)]
     words += ["--repeat", str(request.repeat)] if request.repeat > 1 else []
+    for fault in request.faults or ():
+        words += ["--fault", str(fault)]
+    words += ["--fault", NONE] if request.faults == () else []
     words += ["--corrected"] if request.corrected else []
     words += [] if request.heap else ["--no-heap"]
     return shlex.join(words)

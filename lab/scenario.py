@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lab.errors import UsageError, suggest
+from lab.faults import Fault, parse_all
 
 type ParameterValue = bool | int | float | str
 
@@ -246,7 +247,8 @@ class Scenario:
     ``cure`` what the corrected version does instead. ``truth`` is about the faulty version,
     ``healthy`` about the corrected one, which without it must just end with status 0. ``variants``
     says for which kinds of worker the fault exists at all, ``start_methods`` for which ways to
-    start a process; ``claims`` lists the ids of the claims that it bears on.
+    start a process; ``claims`` lists the ids of the claims that it bears on. ``faults`` are
+    planted into both versions, unless the user names others; :mod:`lab.faults` has their grammar.
     """
 
     name: str
@@ -264,6 +266,7 @@ class Scenario:
     tags: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
     timeout_s: float = 30.0
+    faults: tuple[str | Fault, ...] = ()
 
     def __post_init__(self) -> None:
         """Reject a scenario that could not be addressed from a command line."""
@@ -280,6 +283,7 @@ class Scenario:
             raise UsageError(
                 f"scenario {self.name}: no start method", wanted=", ".join(StartMethod)
             )
+        parse_all(self.faults)
 
     @property
     def all_variants(self) -> tuple[Variant, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from lab.capture import footprint, heap
+from lab.capture import heap
 from lab.capture.snapshot import take_snapshot
 from lab.capture.tracker import INSTRUMENT_THREAD
 from lab.diagnose import diagnose
@@ -30,7 +30,6 @@ from lab.model import (
     Event,
     Expectation,
     Footprint,
-    FootprintSample,
     Interpreter,
     Outcome,
     Output,
@@ -40,9 +39,11 @@ from lab.model import (
     StopExperiment,
     Trial,
 )
+from lab.sampling import Samples, pauses
 from lab.scenario import Cause, OutcomeKind, Variant
 from lab.store import RunDirectory
 from lab.supervise import (
+    Planted,
     Progress,
     Supervisor,
     TargetNotReady,
@@ -92,8 +93,14 @@ class TrialRun:
         self._tell = tell
         self._began = time.monotonic()
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._samples: list[FootprintSample] = []
-        self._baseline_s = self._loaded_s = 0.0
+        self._samples = Samples()
+        faults_directory = directory.captures(plan.id).absolute() / "faults"
+        self._planted = Planted(plan.spec.faults, faults_directory)
+        self._spec = replace(
+            plan.spec,
+            observations=str(directory.observations(plan.id).absolute()),
+            faults_directory=str(faults_directory),
+        )
         self._captures: list[CaptureReport] = []
         self._diagnosis: Diagnosis | None = None
         self._experiment: StopExperiment | None = None
@@ -104,9 +111,8 @@ class TrialRun:
 
     def execute(self) -> Trial:
         """Run the trial to its end and return the record of it."""
-        observations = str(self._directory.observations(self.plan.id).absolute())
         launch = scenario_launch(
-            replace(self.plan.spec, observations=observations),
+            self._spec,
             output=self._directory.captures(self.plan.id),
             cwd=Path.cwd(),
             python=self.plan.interpreter.executable,
@@ -117,6 +123,7 @@ class TrialRun:
             self._reaped = target.kill()
             self._event("reaped", killed=self._reaped.killed, survivors=self._reaped.survivors)
             output = target.outputs
+        self._tell_fired()
         self._life.to(State.CHECKING)
         trial = self._record(outcome, output)
         self._life.to(State.DONE)
@@ -130,8 +137,9 @@ class TrialRun:
             reason = f"{error.stage}: {error.message}"
             return Outcome(kind=OutcomeKind.NEVER_READY, elapsed_s=self._now(), reason=reason)
         self._event("ready", pid=target.pid)
-        self._baseline_s = self._sample(target)
+        self._samples.take_baseline(target.tree(), self._now())
         target.go()
+        self._planted.go(time.monotonic())
         self._life.to(State.RUNNING)
         watchdog = Watchdog(
             target.tree,
@@ -153,15 +161,29 @@ class TrialRun:
             code = target.poll()
             if code is not None:
                 return _ended(code, self._now())
+            if self._plant(target):
+                watchdog.forget()
             progress = watchdog.poll()
-            if progress.proof is not None:
+            if progress.proof is not None and not self._planted.pending(time.monotonic()):
                 return self._proved(progress)
             if self._now() >= deadline:
                 return _out_of_time(progress, self._now(), self.plan.timeout_s)
             if self._now() >= sample_at:
-                self._sample(target)
+                self._samples.take(target.tree(), self._now())
                 sample_at = self._now() + next(next_sample)
             time.sleep(TICK_S)
+
+    def _plant(self, target: Supervisor) -> bool:
+        """Let faults happen whose time has come; say whether any fired, of whatever kind."""
+        self._planted.carry_out(target.pid, time.monotonic())
+        return self._tell_fired()
+
+    def _tell_fired(self) -> bool:
+        fired = self._planted.news()
+        for each in fired:
+            at = (each.at_s or 0.0) - self._began
+            self._event("fault", at, fault=each.fault, worker=each.worker, pid=each.pid)
+        return bool(fired)
 
     def _proved(self, progress: Progress) -> Outcome:
         proof = progress.proof
@@ -179,7 +201,7 @@ class TrialRun:
     def _hung(self, target: Supervisor, watchdog: Watchdog, outcome: Outcome) -> None:
         self._life.to(State.STALLED)
         self._event("hang", outcome=outcome.kind, reason=outcome.reason)
-        self._loaded_s = self._sample(target)
+        self._samples.take_loaded(target.tree(), self._now())
         if self.plan.purpose is Purpose.HEAP:
             directory = self._directory.captures(self.plan.id)
             heap.request(target.tree(), directory=directory)
@@ -202,7 +224,7 @@ class TrialRun:
         self._captures += _with_artifact(reports, saved, size)
         for report in reports:
             self._capture_event(report)
-        self._relabel(snapshot)
+        self._samples.relabel(snapshot)
         self._diagnosis = diagnose(snapshot) if _has_stacks(snapshot) else None
 
     def _stop_one(self, target: Supervisor, watchdog: Watchdog) -> None:
@@ -228,7 +250,13 @@ class TrialRun:
     def _record(self, outcome: Outcome, output: tuple[Output, ...]) -> Trial:
         heaps, heap_reports = self._collect_heap()
         observed = self._directory.observed(self.plan.id)
-        verdict = judge(self._expectation(), outcome, self._diagnosis, self._reaped, observed)
+        planted = tuple(
+            msgspec.structs.replace(each, at_s=each.at_s and each.at_s - self._began)
+            for each in self._planted.finish()
+        )
+        verdict = judge(
+            self._expectation(), outcome, self._diagnosis, self._reaped, observed, planted
+        )
         self._event("verdict", verdict=verdict.kind)
         return Trial(
             id=self.plan.id,
@@ -249,6 +277,7 @@ class TrialRun:
             reaped=self._reaped,
             output=tuple(self._stored(stream) for stream in output),
             observed=observed,
+            faults=planted,
         )
 
     def _stored(self, stream: Output) -> Output:
@@ -284,54 +313,29 @@ class TrialRun:
         self._event("capture", **detail, reason=report.reason)
 
     def _footprint(self) -> Footprint | None:
-        if not self._samples or self.plan.purpose is not Purpose.STACKS:
-            return None
-        return footprint.summarise(
-            self._samples,
-            baseline_s=self._baseline_s,
-            loaded_s=self._loaded_s or _fullest(self._samples),
-            workers=self.plan.workers,
-        )
-
-    def _relabel(self, snapshot: Snapshot) -> None:
-        """Give the samples the names that the stacks showed their processes to have."""
-        labels = {p.process.pid: p.process.label for p in snapshot.processes if p.process.label}
-        self._samples = [_labelled(sample, labels) for sample in self._samples]
+        stacks = self.plan.purpose is Purpose.STACKS
+        return self._samples.summary(self.plan.workers) if stacks else None
 
     # -- small things -------------------------------------------------------------------------
 
     def _now(self) -> float:
         return time.monotonic() - self._began
 
-    def _event(self, kind: str, **detail: Any) -> None:
+    def _event(self, kind: str, at: float | None = None, /, **detail: Any) -> None:
+        """Record an event of now, or one of ``at`` seconds after the trial began."""
+        now = self._now()
         event = Event(
-            at_s=self._directory.elapsed_s(),
+            at_s=self._directory.elapsed_s() - (0.0 if at is None else now - at),
             kind=kind,
             trial=self.plan.id,
-            trial_s=self._now(),
+            trial_s=now if at is None else at,
             detail=detail,
         )
         self._directory.append(event)
         self._tell(event)
 
-    def _sample(self, target: Supervisor) -> float:
-        at_s = self._now()
-        self._samples += footprint.sample(target.tree(), at_s=at_s)
-        return at_s
-
     def _outside(self, target: Supervisor) -> tuple[int, ...]:
         return (os.getpid(), target.shim_pid)
-
-
-def pauses() -> Iterator[float]:
-    """Yield the pauses between footprint samples, in seconds: dense at first, then once a second.
-
-    Reading ``smaps_rollup`` takes the target's memory lock, so a long run is sampled sparsely.
-    """
-    pause = 0.02
-    while True:
-        yield pause
-        pause = min(pause * 2, 1.0)
 
 
 def _ended(code: int, now_s: float) -> Outcome:
@@ -370,18 +374,6 @@ def _stuck(diagnosis: Diagnosis, main: int) -> list[Actor]:
     alone = [edge.waiter for edge in diagnosis.edges if edge.holder is None]
     stuck = [actors[id_] for id_ in dict.fromkeys(around or alone)]
     return sorted(stuck, key=lambda actor: actor.tid == main)
-
-
-def _fullest(samples: list[FootprintSample]) -> float:
-    """Return the time at which the tree held most memory: its workers were all there then."""
-    totals: dict[float, int] = {}
-    for sample in samples:
-        totals[sample.at_s] = totals.get(sample.at_s, 0) + (sample.pss_bytes or sample.rss_bytes)
-    return max(totals, key=lambda at_s: totals[at_s])
-
-
-def _labelled(sample: FootprintSample, labels: dict[int, str]) -> FootprintSample:
-    return msgspec.structs.replace(sample, label=labels.get(sample.pid, sample.label))
 
 
 def _with_artifact(reports: tuple[CaptureReport, ...], path: str, size: int) -> list[CaptureReport]:

@@ -84,6 +84,17 @@ def run(
     timeout: Annotated[
         float | None, typer.Option(help="Seconds that each trial may take.", metavar="SECONDS")
     ] = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="FAULT",
+            help=(
+                "Plant this in place of the scenario's own faults, such as kill:worker@put#3; may "
+                "be repeated; `none` plants nothing; `lab faults` explains the words."
+            ),
+        ),
+    ] = None,
     repeat: Annotated[int, typer.Option(min=1, help="Trials of each variant.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Seed for the program's random numbers.")] = 0,
     corrected: Annotated[
@@ -130,6 +141,7 @@ def run(
             workers=workers,
             settings=tuple(settings or ()),
             timeout_s=timeout,
+            faults=tuple(faults or ()),
             repeat=repeat,
             seed=seed,
             corrected=corrected,
@@ -158,6 +170,14 @@ def show(scenario: Reference) -> int:
     from lab.cli.catalogue import print_scenario
 
     return print_scenario(scenario)
+
+
+@app.command("faults")
+def list_faults() -> int:
+    """Explain the faults that `lab run --fault` can plant: their kinds, workers and triggers."""
+    from lab.cli.planting import print_faults
+
+    return print_faults()
 
 
 @app.command()

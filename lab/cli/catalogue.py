@@ -75,6 +75,7 @@ def print_scenario(reference: str) -> int:
         ("Why", scenario.why),
         ("Cure", scenario.cure),
         ("Variants", _variants(scenario)),
+        ("Planted", ", ".join(map(str, scenario.faults)) or "nothing: it goes wrong by itself"),
         ("Bears on", ", ".join(scenario.claims) or "no claim"),
     ):
         console.print(f"[bold]{heading}[/bold]  {escape(text)}")

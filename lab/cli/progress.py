@@ -54,6 +54,8 @@ def _fact(event: Event) -> str:
     detail = event.detail
     if event.kind == "proved":
         return f"deadlock proved in {detail['took_ms']:.0f} ms"
+    if event.kind == "fault":
+        return f"{detail['fault']} hit {detail['worker']}"
     if event.kind == "never-ready":
         return "never became ready"
     if event.kind == "hang" and detail["outcome"] != "deadlocked":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 import msgspec
 
-from lab import interpreters, registry, runner
+from lab import armed, interpreters, registry, runner
 from lab.cli import consoles
 from lab.cli.pages import open_page, write_report
 from lab.cli.progress import Narrator
 from lab.errors import ExitCode, UsageError
+from lab.faults import NONE, Call, Fault, FaultKind, parse_all
 from lab.model import RunRecord, VerdictKind
 from lab.scenario import Scenario, StartMethod, Workers
 
@@ -35,6 +37,7 @@ class RunOptions:
     workers: int | None
     settings: tuple[str, ...]
     timeout_s: float | None
+    faults: tuple[str, ...]
     repeat: int
     seed: int
     corrected: bool
@@ -69,6 +72,7 @@ def run_several(tags: Sequence[str], *, everything: bool) -> Callable[[RunOption
             (options.reference, options.reference),
             (options.settings, "--set"),
             (options.workers, "--workers"),
+            (options.faults, "--fault"),
             (options.open_report, "--open"),
         ):
             if given:
@@ -91,6 +95,10 @@ def make_request(options: RunOptions) -> runner.RunRequest:
         )
     found = registry.find(options.reference)
     chosen = interpreters.choose(options.pythons)
+    faults = read_faults(options.faults)
+    for fault in faults or ():
+        if _can_be_checked(fault):
+            armed.check(fault)
     return runner.RunRequest(
         found=found,
         variants=runner.choose_variants(
@@ -106,10 +114,30 @@ def make_request(options: RunOptions) -> runner.RunRequest:
         repeat=options.repeat,
         seed=options.seed,
         timeout_s=options.timeout_s,
+        faults=faults,
         heap=options.heap,
         flamegraphs=options.flamegraphs,
         output=options.output,
     )
+
+
+def read_faults(texts: Sequence[str]) -> tuple[Fault, ...] | None:
+    """Return what ``--fault`` plants in place of the scenario's own; ``None``: it was not given."""
+    if not texts:
+        return None
+    if NONE in texts:
+        if len(texts) > 1:
+            raise UsageError(f"--fault {NONE} with another fault", wanted="one or the other")
+        return ()
+    return parse_all(tuple(texts))
+
+
+def _can_be_checked(fault: Fault) -> bool:
+    """Whether the module that it names is harmless to import here, or is imported already."""
+    names = [str(fault.value)] if fault.kind is FaultKind.RAISE and "." in str(fault.value) else []
+    names += [fault.trigger.function] if isinstance(fault.trigger, Call) else []
+    tops = {name.partition(".")[0] for name in names}
+    return tops <= {*sys.stdlib_module_names, *sys.modules}
 
 
 def read_settings(scenario: Scenario, options: RunOptions) -> dict[str, str]:

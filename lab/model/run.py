@@ -70,6 +70,20 @@ class Observation(Record, frozen=True, kw_only=True):
     unit: str = ""
 
 
+class PlantedFault(Record, frozen=True, kw_only=True):
+    """A fault that was planted, and what became of it."""
+
+    fault: str
+    """In the grammar of :mod:`lab.faults`."""
+    worker: str = ""
+    """Whom it hit; empty when it never fired."""
+    pid: int = 0
+    at_s: float | None = None
+    """When it fired, in seconds since the trial began."""
+    reason: str = ""
+    """Why it never fired."""
+
+
 class Purpose(enum.StrEnum):
     """What a trial is for; stack timing and heap profiling would disturb each other."""
 
@@ -100,6 +114,7 @@ class Trial(Record, frozen=True, kw_only=True):
     reaped: Reaped | None = None
     output: tuple[Output, ...] = ()
     observed: tuple[Observation, ...] = ()
+    faults: tuple[PlantedFault, ...] = ()
 
 
 class ExpectedWait(Record, frozen=True, kw_only=True):
@@ -213,6 +228,8 @@ class RunHeader(Record, frozen=True, kw_only=True):
     expectations: dict[str, Expectation]
     """By the slug of the variant: what the version that is run must show there."""
     interpreters: tuple[Interpreter, ...]
+    faults: tuple[str, ...] = ()
+    """What is planted into every trial."""
 
     @property
     def sides(self) -> tuple[Side, ...]:

@@ -19,6 +19,7 @@ from lab.report.words import (
     duration,
     exit_status,
     experiment_words,
+    planted_words,
     quantity,
     size,
     spread,
@@ -80,6 +81,12 @@ def outcome_words(column: Column) -> str:
     total = len(column.trials)
     parts = (f"{OUTCOMES[kind]}: {count} of {total}" for kind, count in column.outcomes)
     return "; ".join(parts) or UNMEASURED
+
+
+def fault_words(column: Column) -> str:
+    """Return what became of the planted faults, in the trial that is shown."""
+    faults = column.shown.faults if column.shown else ()
+    return "; ".join(map(planted_words, faults)) or UNMEASURED
 
 
 def cause_words(column: Column) -> str:
@@ -169,6 +176,7 @@ def key_figures(column: Column) -> list[tuple[str, str]]:
 
 _ROWS: tuple[tuple[str, str, Callable[[Column], str]], ...] = (
     ("Outcome", "How the program ended, before anything is concluded from it.", outcome_words),
+    ("Planted", "The fault that the lab did to it, and whom it hit.", fault_words),
     ("Proved after", "From the last progress of any thread to the proof.", proof_spread),
     ("Root cause", "Inferred from outside, without reading the ground truth.", cause_words),
     ("In the cycle", "Workers that wait for each other.", stuck_words),

@@ -26,6 +26,7 @@ from lab.report.columns import Column, columns_of
 from lab.report.figures import (
     added,
     cause_words,
+    fault_words,
     heap_words,
     observed_rows,
     outcome_words,
@@ -121,6 +122,7 @@ def _rows(columns: tuple[Column, ...]) -> Iterator[tuple[str, list[Text]]]:
     yield "verdict", [_verdicts(column) for column in columns]
     plain = (
         ("outcome", outcome_words),
+        ("planted", fault_words),
         ("proved after", proof_spread),
         ("cause", cause_words),
         ("left behind", survivors_words),

@@ -180,9 +180,15 @@ def _stopped(detail: Mapping[str, Any]) -> str:
     return f"{shorten(victim, 40)} was killed alone; the program then: {shorten(rest, 40)}"
 
 
+def _planted(detail: Mapping[str, Any]) -> str:
+    fault, worker = visible(str(detail.get("fault"))), visible(str(detail.get("worker")))
+    return f"the planted {shorten(fault, 60)} hit {shorten(worker, 40)}"
+
+
 _SPOKEN: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "reaped": _reaped,
     "experiment": _stopped,
+    "fault": _planted,
 }
 """Events that are told in a sentence of their own."""
 

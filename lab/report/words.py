@@ -16,6 +16,7 @@ from lab.model import (
     Expectation,
     NoHolder,
     Outcome,
+    PlantedFault,
     SourceLine,
     StopExperiment,
     VerdictKind,
@@ -229,6 +230,13 @@ def experiment_words(experiment: StopExperiment | None) -> str:
         return f"{gone}, and the whole process with it"
     finished = f"{experiment.others_finished} of {counted(experiment.others, 'other')} finished"
     return f"{gone}; {finished}; then {experiment.afterwards}"
+
+
+def planted_words(planted: PlantedFault) -> str:
+    """Say whom a planted fault hit and when, or why it never fired."""
+    if planted.at_s is None:
+        return f"{planted.fault} never fired: {planted.reason}"
+    return f"{planted.fault} hit {planted.worker} (process {planted.pid})"
 
 
 def visible(text: str) -> str:

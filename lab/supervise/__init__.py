@@ -6,11 +6,13 @@ killed, and the target with its bootstrap. Needs Linux; elsewhere this can be im
 
 from lab.supervise.experiment import stop_one
 from lab.supervise.launch import Launch, TargetNotReady, TargetSpec, scenario_launch
+from lab.supervise.planted import Planted
 from lab.supervise.supervisor import Supervisor
 from lab.supervise.watchdog import Progress, Watchdog
 
 __all__ = [
     "Launch",
+    "Planted",
     "Progress",
     "Supervisor",
     "TargetNotReady",

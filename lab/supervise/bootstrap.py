@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import json
 import os
+import resource
 import sys
 import traceback
 from collections.abc import Callable
@@ -70,12 +71,35 @@ def prepare(spec: dict[str, Any]) -> Callable[[], None]:
         variant, seed=spec["seed"], wrapper=wrapper, observations=spec.get("observations", "")
     )
     random.seed(spec["seed"])
+    passed = _arm(spec, threads=not method)
 
     def run() -> None:
         with around():
+            passed("start")
             program(kit, **spec["parameters"])
 
     return run
+
+
+def _arm(spec: dict[str, Any], *, threads: bool) -> Callable[[str], None]:
+    """Arm this process with the planted faults, if there are any; return what passes a point."""
+    if not spec["faults"]:
+        return lambda _point: None
+    from lab import armed
+
+    plan = {"faults": spec["faults"], "directory": spec["faults_directory"]}
+    try:
+        return armed.arm({**plan, "main_pid": os.getpid(), "threads": threads})
+    except armed.FaultPlanError as error:
+        raise ScenarioLookupError(f"planted fault: {error}") from None
+
+
+def _arm_worker() -> None:
+    """Arm a worker that has imported this file again: it was spawned, or comes of a fork server."""
+    if "LAB_FAULTS" in os.environ:
+        from lab import armed
+
+        armed.arm_again()
 
 
 def tell(channel: int, **message: str) -> None:
@@ -98,6 +122,8 @@ def main() -> None:
     """Prepare, shake hands, run."""
     channel = int(os.environ.pop(HANDSHAKE))
     os.set_inheritable(channel, False)
+    # A crash that is planted needs no core file: each is as large as the program.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     spec = json.loads(sys.argv.pop())
     sys.path[:1] = filter(None, [spec["path_entry"]])  # in place of this file's directory
     if _ROOT not in sys.path:
@@ -116,3 +142,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+elif __name__ == "__mp_main__":
+    _arm_worker()

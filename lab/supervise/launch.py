@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import InconclusiveError
+from lab.faults import Fault
 from lab.scenario import ParameterValue, Variant
 from lab.supervise import consent
 
@@ -41,7 +42,8 @@ class TargetSpec:
     ``module`` is imported with ``path_entry``, if any, first on ``sys.path``; its ``attribute`` is
     the scenario. ``wrapper`` is ``package.module:function``: called with ``wrapper_arguments`` it
     returns an object with ``main()``, a context manager put around the program, and ``worker``,
-    what the kit puts around each worker's function.
+    what the kit puts around each worker's function. ``faults`` are planted; what becomes of them
+    is written into ``faults_directory``, which must exist then.
     """
 
     module: str
@@ -55,6 +57,8 @@ class TargetSpec:
     wrapper_arguments: Mapping[str, Any] = field(default_factory=dict)
     observations: str = ""
     """The file that the program's own figures go to, a JSON line each."""
+    faults: tuple[Fault, ...] = ()
+    faults_directory: str = ""
 
     def text(self) -> str:
         """Return the specification in the form that the bootstrap reads."""
@@ -71,6 +75,8 @@ class TargetSpec:
                 "wrapper": self.wrapper,
                 "wrapper_arguments": dict(self.wrapper_arguments),
                 "observations": self.observations,
+                "faults": [str(fault) for fault in self.faults],
+                "faults_directory": self.faults_directory,
             }
         )
 

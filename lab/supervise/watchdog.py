@@ -90,6 +90,10 @@ class Watchdog:
             return self._running()
         return self._still()
 
+    def forget(self) -> None:
+        """Look everything up again: somebody outside, the lab itself, has interfered."""
+        self._waits = self._proof = None
+
     def _still(self) -> Progress:
         return Progress(
             state="deadlocked" if self._proof else "quiet",
