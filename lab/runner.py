@@ -246,6 +246,7 @@ def _header(request: RunRequest, expectations: Expectations) -> RunHeader:
             reference=found.reference,
             file=str(found.source_file),
             source=found.source_file.read_text(encoding="utf-8"),
+            kinds=scenario.variants,
             tags=scenario.tags,
             claims=scenario.claims,
         ),

@@ -21,7 +21,9 @@ import msgspec
 from lab.errors import InconclusiveError, LabError, UsageError
 from lab.model import (
     SCHEMA_VERSION,
+    ClaimsResult,
     Event,
+    Measurements,
     Observation,
     Record,
     RunHeader,
@@ -37,6 +39,9 @@ CAPTURES = "captures"
 REPORT = "report.html"
 SNAPSHOT = "snapshot.json"
 OBSERVATIONS = "observed.jsonl"
+CLAIMS = "claims.json"
+MEASUREMENTS = "measurements.json"
+COMPARISON = "comparison"
 
 
 def new_run_id() -> str:
@@ -159,15 +164,29 @@ class RunDirectory:
 
     def write_report(self, page: str) -> Path:
         """Write the page and return where it is."""
-        with _explained(self.report):
-            _write_atomically(self.report, page.encode())
-        return self.report
+        return write_page(self.root, page)
 
     def close(self) -> None:
         """Close the history; safe to call twice."""
         if self._history is not None:
             os.close(self._history)
             self._history = None
+
+
+def comparison_directory(output: Path) -> Path:
+    """Make a directory for the page of a comparison, ``output/comparison/<id>``."""
+    path = output / COMPARISON / new_run_id()
+    with _explained(path):
+        path.mkdir(parents=True)
+    return path
+
+
+def write_page(directory: Path, page: str) -> Path:
+    """Write a page into ``directory`` and return where it is."""
+    path = directory / REPORT
+    with _explained(path):
+        _write_atomically(path, page.encode())
+    return path
 
 
 def _write_atomically(path: Path, data: bytes) -> None:
@@ -214,6 +233,32 @@ def load(directory: Path) -> RunRecord:
         history=tuple(_read_history(directory / HISTORY)),
         result=_read(directory / RESULT, RunResult),
     )
+
+
+def find_runs(place: Path) -> Iterator[RunRecord]:
+    """Yield the runs in ``place``: itself, or directories at most two levels below it.
+
+    What cannot be read, such as a run of a newer version, is left out.
+    """
+    for depth in ("", "*/", "*/*/"):
+        for header in sorted(place.glob(f"{depth}{HEADER}")):
+            with contextlib.suppress(UsageError):
+                yield load(header.parent)
+
+
+def newest_claims(place: Path) -> tuple[ClaimsResult | None, Measurements | None]:
+    """Return the newest verdicts on the claims in ``place``, and what was measured for them."""
+    found = [
+        (result.started_at, file.parent, result)
+        for pattern in (CLAIMS, f"*/{CLAIMS}", f"*/*/{CLAIMS}")
+        for file in place.glob(pattern)
+        if (result := _read(file, ClaimsResult)) is not None
+    ]
+    if not found:
+        return None, None
+    _, directory, result = max(found, key=lambda each: each[:2])
+    result = msgspec.structs.replace(result, directory=str(directory))
+    return result, _read(directory / MEASUREMENTS, Measurements)
 
 
 def load_snapshot(directory: Path, trial: str) -> Snapshot | None:

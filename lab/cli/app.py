@@ -196,6 +196,35 @@ def report(
 
 
 @app.command()
+def compare(
+    places: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[RESULTS [RESULTS]]",
+            help="A run, or a directory of runs and claims. [default: what --output holds]",
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Where runs are kept.", metavar="DIR")] = Path(
+        "reports"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    open_report: Annotated[
+        bool, typer.Option("--open", help="Open the report in a browser.")
+    ] = False,
+) -> int:
+    """Compare threads with processes over all results, or one set of results with another.
+
+    Of each scenario the newest finished run counts, and of the claims the newest measurement. Two
+    sets are two machines, two interpreters, or before and after a change.
+
+    For example: lab run --all && lab claims && lab compare --open
+    """
+    from lab.cli.compare import compare as compare_results
+
+    return compare_results(places or (), output=output, as_json=as_json, open_report=open_report)
+
+
+@app.command()
 def dump(
     pid: Annotated[int, typer.Argument(metavar="PID", min=1, help="A live process.")],
     again: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,7 +12,9 @@ from rich.table import Table
 
 from lab import registry, runner
 from lab.cli import consoles
+from lab.cli.compare import write_page
 from lab.cli.pages import write_report
+from lab.comparison import of_runs
 from lab.errors import ExitCode, UsageError, suggest
 from lab.judge import overall
 from lab.model import Event, RunRecord, VerdictKind
@@ -61,9 +64,10 @@ def run_many(names: Sequence[str], options: RunOptions) -> int:
         words = record.result.verdict.replace("-", " ")
         line = f"{where}: {words} ({record.result.elapsed_s:.1f} s) {page}"
         progress.print(line, markup=False, soft_wrap=True)
-    _print(records, as_json=options.as_json)
     if not records:
         return int(ExitCode.INCONCLUSIVE)
+    page = write_page([of_runs("this run of many", records, options.output)], options.output)
+    _print(records, page, as_json=options.as_json)
     return int(EXIT_CODES[overall(r.result.verdict for r in records if r.result)])
 
 
@@ -89,7 +93,7 @@ def _fitting(scenario: Scenario, options: RunOptions) -> RunOptions | None:
     )
 
 
-def _print(records: Sequence[RunRecord], *, as_json: bool) -> None:
+def _print(records: Sequence[RunRecord], page: Path, *, as_json: bool) -> None:
     if as_json:
         documents = [{"directory": r.directory, "result": r.result} for r in records]
         print(msgspec.json.encode(documents).decode())
@@ -104,6 +108,7 @@ def _print(records: Sequence[RunRecord], *, as_json: bool) -> None:
     if not console.is_terminal:
         console.width = WIDTH
     console.print(table)
+    console.print(f"\nthreads beside processes  {page}", markup=False, soft_wrap=True)
 
 
 def _rows(record: RunRecord) -> Iterator[tuple[str, ...]]:

@@ -20,6 +20,7 @@ from lab.scenario import (
     ParameterValue,
     StartMethod,
     Variant,
+    Workers,
 )
 
 
@@ -202,6 +203,8 @@ class ScenarioInfo(Record, frozen=True, kw_only=True):
     """What the user typed: a name, a path, or ``package.module:NAME``."""
     file: str
     source: str
+    kinds: tuple[Workers, ...]
+    """The kinds of worker for which the fault exists at all."""
     tags: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
 

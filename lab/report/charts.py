@@ -20,11 +20,12 @@ from lab.report.columns import Column
 from lab.report.memory import tree_pss
 from lab.report.words import MINUS, duration, mebibytes
 
-_PYGAL: Any = pygal  # it is not typed
+PYGAL: Any = pygal
+"""The library, which is not typed."""
 _SVG = "{http://www.w3.org/2000/svg}"
 _DROPPED = {"script", "style", "desc", "defs", "title"}
 _DROPPED_CLASSES = {"tooltip-overlay", "background"}
-_DASHES = ("solid", "dashed", "dotted", "dash-dot")
+DASHES = ("solid", "dashed", "dotted", "dash-dot")
 """How the style sheet draws the lines, in words: the legend says it too."""
 _LONG_NUMBER = re.compile(r"(\d+\.\d)\d+")
 
@@ -35,8 +36,8 @@ def added_chart(columns: Sequence[Column], name: str) -> Markup | None:
     if not any(footprint.added_pss_bytes is not None for _, footprint in known):
         return None
     figures = [figure for _, footprint in known for figure in _figures(footprint)]
-    chart = _PYGAL.HorizontalBar(
-        **_options(height=92 + 84 * len(known)),
+    chart = PYGAL.HorizontalBar(
+        **chart_options(height=92 + 84 * len(known)),
         range=(min(0, *figures) * 1.15, max(0, *figures) * 1.15 or 1),  # room for the numbers
         print_values=True,
         print_values_position="top",
@@ -50,7 +51,7 @@ def added_chart(columns: Sequence[Column], name: str) -> Markup | None:
     chart.add("USS", [_value(each.added_uss_bytes) for _, each in known])
     chart.add("RSS (misleads)", [_value(each.added_rss_bytes) for _, each in known])
     said = "Memory that one worker adds, in MiB, by PSS, USS and RSS; the table has the numbers."
-    return _clean(chart, name, said)
+    return clean(chart, name, said)
 
 
 def over_time_chart(columns: Sequence[Column], name: str) -> Markup | None:
@@ -58,8 +59,8 @@ def over_time_chart(columns: Sequence[Column], name: str) -> Markup | None:
     lines = [(c.label, _from_zero(tree_pss(c.footprint.samples))) for c in columns if c.footprint]
     if not any(len(points) > 1 for _, points in lines):
         return None
-    chart = _PYGAL.XY(
-        **_options(height=300),
+    chart = PYGAL.XY(
+        **chart_options(height=300),
         include_x_axis=True,
         show_dots=True,
         dots_size=2,
@@ -67,9 +68,9 @@ def over_time_chart(columns: Sequence[Column], name: str) -> Markup | None:
         value_formatter=lambda value: f"{value:.0f}",
     )
     for index, (label, points) in enumerate(lines):
-        chart.add(f"{label} ({_DASHES[index % len(_DASHES)]})", points)
+        chart.add(f"{label} ({DASHES[index % len(DASHES)]})", points)
     said = "PSS of the whole process tree over time, in MiB, a line for each variant."
-    return _clean(chart, name, said)
+    return clean(chart, name, said)
 
 
 def _from_zero(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -82,7 +83,8 @@ def _mib(value: float) -> str:
     return f"{value:.{1 if abs(value) >= 0.95 or not value else 2}f}".replace("-", MINUS)
 
 
-def _options(height: int) -> dict[str, object]:
+def chart_options(height: int) -> dict[str, object]:
+    """Return what all charts of the lab are drawn with; ``height`` in the drawing's own units."""
     return {
         "width": 520,
         "height": height,
@@ -107,7 +109,7 @@ def _value(count: int | None) -> float | None:
     return None if count is None else mebibytes(count)
 
 
-def _clean(chart: Any, name: str, said: str) -> Markup:
+def clean(chart: Any, name: str, said: str) -> Markup:
     """Return the chart as inline SVG without scripts, styles, comments, ids and name spaces."""
     # The parser is handed what pygal has just written and escaped, and drops comments.
     root = ElementTree.fromstring(chart.render(is_unicode=True))

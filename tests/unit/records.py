@@ -113,6 +113,7 @@ def header() -> RunHeader:
             reference="deadlock",
             file="/src/deadlock.py",
             source="",
+            kinds=tuple(Workers),
         ),
         parameters={"workers": 2},
         variants=(THREADS,),

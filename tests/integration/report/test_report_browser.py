@@ -23,7 +23,7 @@ from lab.report.html import render
 from lab.scenario import OutcomeKind
 from tests.integration.lab_command import lab
 from tests.integration.report.browser import CHROMIUM, Opened, browser, opened
-from tests.unit.report import hostile, runs
+from tests.unit.report import hostile, runs, sets
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
 
@@ -73,6 +73,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         (root / name).mkdir()
         files[name] = root / name / "report.html"
         files[name].write_text(render(make(root / name)), encoding="utf-8")
+    for name, text in sets.PAGES.items():
+        (root / name).mkdir()
+        files[name] = root / name / "report.html"
+        files[name].write_text(text(root / name), encoding="utf-8")
     return files
 
 
@@ -83,8 +87,9 @@ def violations(view: Opened) -> list[str]:
 
 
 VIEWS = [("deadlock", size, scheme) for size in (PHONE, DESKTOP) for scheme in ("light", "dark")]
-VIEWS += [(kind, PHONE, "dark") for kind in KINDS if kind != "deadlock"]
-VIEWS += [(kind, DESKTOP, "light") for kind in KINDS if kind != "deadlock"]
+OTHERS = [*(kind for kind in KINDS if kind != "deadlock"), *sets.PAGES]
+VIEWS += [(kind, PHONE, "dark") for kind in OTHERS]
+VIEWS += [(kind, DESKTOP, "light") for kind in OTHERS]
 
 
 @pytest.mark.parametrize(("kind", "size", "scheme"), VIEWS)
@@ -195,10 +200,11 @@ def test_on_paper_it_is_light_and_everything_is_unfolded(
         assert cut == 0
 
 
+@pytest.mark.parametrize("kind", ["deadlock", "comparison"])
 def test_texts_in_drawings_do_not_run_over_their_edge(
-    chromium: Browser, pages: dict[str, Path]
+    chromium: Browser, pages: dict[str, Path], kind: str
 ) -> None:
-    with opened(chromium, pages["deadlock"], width=1280, height=900, scheme="light") as view:
+    with opened(chromium, pages[kind], width=1280, height=900, scheme="light") as view:
         over = view.page.evaluate(
             "[...document.querySelectorAll('svg.drawing, svg.chart')].flatMap(svg => {"
             " const frame = svg.getBoundingClientRect();"

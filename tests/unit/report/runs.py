@@ -126,6 +126,7 @@ def scenario() -> ScenarioInfo:
         reference="deadlock",
         file=FILE,
         source=SOURCE,
+        kinds=SCENARIO.variants,
         tags=SCENARIO.tags,
         claims=SCENARIO.claims,
     )
