@@ -1,0 +1,1 @@
+"""Runs what the claims need, contained, and records every sample; nothing is concluded here."""
