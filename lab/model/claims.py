@@ -115,8 +115,9 @@ class ClaimVerdict(Record, frozen=True, kw_only=True):
     claim: str
     """The claim in a sentence."""
     verdict: ClaimVerdictKind
-    reason: str = ""
-    """The limit within which it holds, why it does not, or why it could not be measured."""
+    reason: str
+    """In a sentence: what was seen and, where there is one, the limit within which it holds; why it
+    does not hold; or why it could not be measured."""
     threshold: str
     """From which value of which figure the claim holds, holds with a limit, or does not."""
     figures: tuple[Figure, ...] = ()

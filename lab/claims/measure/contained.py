@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import procfs, registry
+from lab.claims.terms import OTHERS
 from lab.errors import InconclusiveError
 from lab.model import Observation
 from lab.scenario import Variant
@@ -22,8 +23,6 @@ from lab.supervise import Supervisor, TargetSpec, scenario_launch
 
 START_LIMIT_S = 20.0
 LIMIT_S = 60.0
-OTHERS = "CPUs used by others"
-"""The figure that is added to those of the program: how busy the machine was beside it."""
 
 _TICK_S = 0.005
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -40,7 +39,7 @@ class Step:
 
 
 def run_once(step: Step, directory: RunDirectory, trial: str) -> tuple[Observation, ...]:
-    """Run the program of ``step`` to its end and return what it observed, and :data:`OTHERS`.
+    """Run the program of ``step`` to its end and return what it observed, and how busy others were.
 
     Raises :class:`InconclusiveError` when it cannot begin, fails, or is not over in its time.
     """

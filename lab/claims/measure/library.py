@@ -10,7 +10,8 @@ from typing import Any
 
 from lab import registry, runner
 from lab.claims.measure.contained import Step
-from lab.claims.measure.plan import FORK, PROGRAMS, THREADS
+from lab.claims.measure.plan import PROGRAMS
+from lab.claims.terms import FORK, THREADS
 from lab.errors import LabError
 from lab.hunts import contained
 from lab.model import (

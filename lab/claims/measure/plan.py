@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lab.claims.measure.contained import Step
-from lab.scenario import StartMethod, Variant, Workers
+from lab.claims.terms import EVERY, FORK, SPAWN, THREADS, team
+from lab.scenario import Variant
 
-THREADS = Variant(Workers.THREADS)
-FORK, FORKSERVER, SPAWN = (Variant(Workers.PROCESSES, method) for method in StartMethod)
-EVERY = (THREADS, FORK, FORKSERVER, SPAWN)
 PROGRAMS = "lab.claims.programs"
 
 
@@ -23,8 +21,8 @@ class Scale:
 
     @property
     def workers(self) -> int:
-        """As many as there are CPUs, but more than one: that is what the claims are about."""
-        return max(2, self.cpus)
+        """How many compute at once."""
+        return team(self.cpus)
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def cpu(scale: Scale) -> tuple[Batch, ...]:
     ]
     in_c = {"workers": str(scale.workers), "steps": "1500000"}
     steps += [Step("cpu-bound", THREADS, in_c, corrected=True)]
-    return (Batch(tuple(steps), 3 if scale.quick else 7),)
+    return (Batch(tuple(steps), 3 if scale.quick else 5),)
 
 
 def io(scale: Scale) -> tuple[Batch, ...]:
@@ -94,21 +92,23 @@ def reach(scale: Scale) -> tuple[Batch, ...]:
 
 def ticks(scale: Scale) -> tuple[Batch, ...]:
     """Run a 60 Hz loop beside work, and beside none."""
-    count = "48" if scale.quick else "100"
-    ways = [
-        (THREADS, "none", False, "5"),
-        (THREADS, "cpu", False, "5"),
-        (THREADS, "cpu", True, "5"),
-        (FORK, "cpu", True, "5"),
-        (THREADS, "cpu", True, "0.5"),
-    ]
-    if not scale.quick:
-        ways += [(variant, "io", c, "5") for variant, c in ((THREADS, False), (THREADS, True))]
-    steps = tuple(
-        Step("responsiveness", variant, {"work": work, "ticks": count, "switch_ms": ms}, corrected)
-        for variant, work, corrected, ms in ways
+    count = "48" if scale.quick else "90"
+
+    def step(work: str, variant: Variant, *, handed: bool = True, switch_ms: str = "5") -> Step:
+        settings = {"work": work, "ticks": count, "switch_ms": switch_ms}
+        return Step("responsiveness", variant, settings, handed)
+
+    computing = (
+        step("none", THREADS, handed=False),
+        step("cpu", THREADS, handed=False),
+        step("cpu", THREADS),
+        step("cpu", FORK),
+        step("cpu", THREADS, switch_ms="0.5"),
     )
-    return (Batch(steps, 1 if scale.quick else 3),)
+    waiting = (step("io", THREADS, handed=False), step("io", THREADS))
+    if scale.quick:
+        return (Batch(computing, 1),)
+    return Batch(computing, 3), Batch(waiting, 2)
 
 
 def isolation(scale: Scale) -> tuple[Batch, ...]:
@@ -121,7 +121,7 @@ def stopping(scale: Scale) -> tuple[Batch, ...]:
     """Stop workers in every state, by every means."""
     variants = (THREADS, FORK) if scale.quick else EVERY
     steps = tuple(Step(f"{PROGRAMS}.stopping:SCENARIO", variant) for variant in variants)
-    return (Batch(steps, 1 if scale.quick else 3),)
+    return (Batch(steps, 1 if scale.quick else 2),)
 
 
 def race(scale: Scale) -> tuple[Batch, ...]:

@@ -15,7 +15,7 @@ from lab.machine import describe_machine
 from lab.model import SCHEMA_VERSION, Measurements, Missing, Tried
 from lab.store import RunDirectory
 
-FAULT_BUDGET_S = 120.0
+FAULT_BUDGET_S = 80.0
 """Seconds in which a fault scenario may still begin."""
 
 type Tell = Callable[[str], None]
