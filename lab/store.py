@@ -181,6 +181,25 @@ def comparison_directory(output: Path) -> Path:
     return path
 
 
+def claims_directory(output: Path, claims_id: str) -> Path:
+    """Make the directory for what is measured for claims, ``output/claims/<id>``.
+
+    Raises :class:`UsageError` when it may not be written.
+    """
+    path = output / "claims" / claims_id
+    with _explained(path):
+        path.mkdir(parents=True)
+    return path
+
+
+def save_claims(directory: Path, record: Measurements | ClaimsResult) -> str:
+    """Write what was measured, or what follows from it, and return the name of the file."""
+    name = MEASUREMENTS if isinstance(record, Measurements) else CLAIMS
+    with _explained(directory / name):
+        _write_atomically(directory / name, _pretty(record))
+    return name
+
+
 def write_page(directory: Path, page: str) -> Path:
     """Write a page into ``directory`` and return where it is."""
     path = directory / REPORT

@@ -13,6 +13,9 @@ EVERY = (THREADS, FORK, FORKSERVER, SPAWN)
 OTHERS = "CPUs used by others"
 """The figure that is added to those of every program: how busy the machine was beside it."""
 
+BUSY = 0.25
+"""The greatest share of the CPUs that others may use while what needs them is measured."""
+
 
 def team(cpus: int) -> int:
     """Return how many workers compute at once: as many as CPUs, but more than one."""

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.claims.terms import OTHERS, team
+from lab.claims.terms import BUSY, OTHERS, team
 from lab.model import ClaimVerdictKind, Figure, Measurements, Series
 from lab.scenario import ParameterValue, Variant
 
@@ -24,8 +24,6 @@ RANK = {FAILS: 0, LIMITED: 1, HOLDS: 2}
 NOISE = 0.5
 """Of samples on both sides of a threshold: the greatest range, as a share of their median, from
 which the median may still decide."""
-BUSY = 0.25
-"""The greatest share of the CPUs that other programs may use while a speed-up is measured."""
 
 type Samples = tuple[float, ...]
 
@@ -82,7 +80,7 @@ class Evidence:
         used = others.samples if others else (0.0,) * len(found.samples)
         limit = BUSY * self.cpus
         kept = tuple(v for v, busy in zip(found.samples, used, strict=False) if busy <= limit)
-        if not kept:
+        if len(kept) < min(2, len(found.samples)):
             raise Unmeasured(
                 f"other programs used {statistics.median(used):.1f} of {self.cpus} CPUs while "
                 f"{program} ran ({variant.label}); the limit is {limit:g}"
@@ -176,6 +174,6 @@ def ms(seconds: float) -> str:
     return f"{seconds * 1e3:.3g} ms"
 
 
-def mib(size: float) -> str:
-    """Return a size in words."""
-    return f"{size / (1 << 20):.3g} MiB"
+def size_of(size: float) -> str:
+    """Return a number of bytes in words."""
+    return f"{size / (1 << 20):.3g} MiB" if size >= 1 << 19 else f"{size / 1024:.3g} KiB"

@@ -82,15 +82,15 @@ def t1(e: Evidence) -> Conclusion:
 def _memory_of_a_request(e: Evidence, variant: Variant, rate: Samples) -> Figure:
     """Return the memory of the workers for each request a second."""
     workers = e.largest("memory-per-worker", "workers")
-    added = e.samples("memory-per-worker", "PSS a worker", variant, corrected=True, workers=workers)
+    added = e.samples("memory-per-worker", "PSS a worker", variant, workers=workers)
     each = tuple(8 * size / median(rate) for size in added)
     return figure(f"PSS for each request a second, {variant.workers}", each, "bytes")
 
 
 def t4(e: Evidence) -> Conclusion:
     """Judge how much nearer a plain object is than the state of another process."""
-    plain = e.samples("ipc-cost", "plain object", THREADS)
-    others = {name: e.samples("ipc-cost", name, FORK) for name in (*SHARED, *MESSAGES)}
+    plain = e.samples("ipc-cost", "plain object", THREADS, quiet=True)
+    others = {name: e.samples("ipc-cost", name, FORK, quiet=True) for name in (*SHARED, *MESSAGES)}
     best = max(SHARED + MESSAGES, key=lambda name: median(others[name]))
     best_of_any = max(MESSAGES, key=lambda name: median(others[name]))
     over, over_any = ratios(plain, others[best]), ratios(plain, others[best_of_any])
@@ -123,6 +123,7 @@ def late(e: Evidence, work: str, variant: Variant, *, handed: bool, name: str = 
         f"{name} delay of a tick",
         variant,
         corrected=handed,
+        quiet=True,
         work=work,
         switch_ms=5.0,
     )

@@ -13,9 +13,9 @@ from lab.claims.decide.evidence import (
     figure,
     grade,
     median,
-    mib,
     ms,
     ratios,
+    size_of,
 )
 from lab.claims.terms import EVERY, FORK, FORKSERVER, SPAWN, THREADS
 from lab.model import Figure
@@ -97,9 +97,7 @@ def added(e: Evidence, kind: str, variant: Variant, workers: object = None) -> S
     """Return what a worker adds, with as many workers as were tried at most."""
     number = workers or e.largest("memory-per-worker", "workers")
     assert isinstance(number, int)
-    return e.samples(
-        "memory-per-worker", f"{kind} a worker", variant, corrected=True, workers=number
-    )
+    return e.samples("memory-per-worker", f"{kind} a worker", variant, workers=number)
 
 
 def p7(e: Evidence) -> Conclusion:
@@ -110,8 +108,10 @@ def p7(e: Evidence) -> Conclusion:
     more = [v for v, kind in kinds.items() if kind is HOLDS]
     kind = HOLDS if len(more) == len(PROCESSES) else LIMITED if more else FAILS
     workers = e.largest("memory-per-worker", "workers")
-    sizes = ", ".join(f"by {v.start_method} {mib(median(added(e, 'PSS', v)))}" for v in PROCESSES)
-    reason = f"of {workers} workers a thread added {mib(median(thread))}, a process {sizes}"
+    sizes = ", ".join(
+        f"by {v.start_method} {size_of(median(added(e, 'PSS', v)))}" for v in PROCESSES
+    )
+    reason = f"of {workers} workers a thread added {size_of(median(thread))}, a process {sizes}"
     if kind is LIMITED:
         reason += f"; more than a thread only by {', '.join(str(v.start_method) for v in more)}"
     deciding = tuple(
@@ -163,7 +163,7 @@ def _heaps(e: Evidence) -> list[Figure]:
     found = []
     for variant in (THREADS, FORK):
         try:
-            peaks = e.samples("memory-per-worker", "heap peak a worker", variant, corrected=True)
+            peaks = e.samples("memory-per-worker", "heap peak a worker", variant)
         except Unmeasured:
             continue  # the short version profiles no heap
         found.append(figure(f"heap peak a worker by memray, {variant.label}", peaks, "bytes"))
@@ -173,14 +173,14 @@ def _heaps(e: Evidence) -> list[Figure]:
 def t6(e: Evidence) -> Conclusion:
     """Judge what a thread takes in memory and in time, beside a forked process."""
     memory = ratios(added(e, "PSS", FORK), added(e, "PSS", THREADS), PAGE)
-    starts = {v: e.samples("start-up", "until a task runs", v) for v in EVERY}
+    starts = {v: e.samples("start-up", "until a task runs", v, quiet=True) for v in EVERY}
     slower = ratios(starts[FORK], starts[THREADS])
     kinds = [grade(ratio, holds=MORE, limited=MORE) for ratio in (memory, slower)]
     kind = HOLDS if kinds == [HOLDS, HOLDS] else LIMITED if HOLDS in kinds else FAILS
     reason = (
-        f"a thread added {mib(median(added(e, 'PSS', THREADS)))} and ran after "
+        f"a thread added {size_of(median(added(e, 'PSS', THREADS)))} and ran after "
         f"{ms(median(starts[THREADS]))}; a forked process "
-        f"{mib(median(added(e, 'PSS', FORK)))} and {ms(median(starts[FORK]))}"
+        f"{size_of(median(added(e, 'PSS', FORK)))} and {ms(median(starts[FORK]))}"
     )
     if kind is LIMITED:
         reason += f": lighter {'in memory' if kinds[0] is HOLDS else 'to start'} only"

@@ -36,8 +36,8 @@ PARALLEL = (
     f"with a limit from {SOME:g}"
 )
 ADDED = (
-    f"CPUs kept busy by n = max(2, CPUs) workers: holds from {FULL:g} n if 2 n workers are {SOME:g} "
-    f"times as fast again, with a limit if not, or from {SOME:g}"
+    f"CPUs kept busy by n = max(2, CPUs) workers: holds from {FULL:g} n if 2 n workers are "
+    f"{SOME:g} times as fast again, with a limit if not, or from {SOME:g}"
 )
 AVOIDING = (
     f"speed of processes over threads in pure Python: holds from {AVOIDED:g}, with a limit from "
@@ -150,6 +150,7 @@ def t3(e: Evidence) -> Conclusion:
                 "p99 delay of a tick",
                 THREADS,
                 corrected=True,
+                quiet=True,
                 work="cpu",
                 switch_ms=interval,
             ),

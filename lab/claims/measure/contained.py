@@ -88,6 +88,25 @@ class Busy:
         return max(0.0, others / took) if took > 0 else 0.0
 
 
+class Patience:
+    """Waits until other programs use at most ``limit`` CPUs, for ``budget_s`` seconds in all."""
+
+    _LOOK_S = 0.1
+
+    def __init__(self, budget_s: float, limit: float) -> None:
+        self._left_s = budget_s
+        self._limit = limit
+
+    def wait(self) -> None:
+        """Return when the CPUs are free, or when the patience is at its end."""
+        while self._left_s > 0:
+            busy = Busy()
+            time.sleep(self._LOOK_S)
+            self._left_s -= self._LOOK_S
+            if busy.by_others() <= self._limit:
+                return
+
+
 def _all_s() -> float:
     """Return the seconds for which the CPUs that this process may use were busy; see proc(5)."""
     usable = {f"cpu{number}" for number in os.sched_getaffinity(0)}

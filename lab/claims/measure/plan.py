@@ -68,7 +68,7 @@ def memory(scale: Scale) -> tuple[Batch, ...]:
     """Have idle workers, few and many."""
     counts = (1, 4) if scale.quick else (1, 8, 32)
     steps = tuple(
-        Step("memory-per-worker", variant, {"workers": str(n), "modules": ""}, corrected=True)
+        Step("memory-per-worker", variant, {"workers": str(n), "modules": ""})
         for n in counts
         for variant in EVERY
     )

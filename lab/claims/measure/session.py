@@ -7,16 +7,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab.claims.measure import library
-from lab.claims.measure.contained import Step, run_once
+from lab.claims.measure.contained import Patience, Step, run_once
 from lab.claims.measure.plan import BATCHES, FAULTS, HEAP, HUNT, NEEDS, Batch, Scale
 from lab.claims.measure.samples import Samples
+from lab.claims.terms import BUSY
 from lab.errors import LabError
 from lab.machine import describe_machine
 from lab.model import SCHEMA_VERSION, Measurements, Missing, Tried
 from lab.store import RunDirectory
 
-FAULT_BUDGET_S = 80.0
-"""Seconds in which a fault scenario may still begin."""
+FAULT_BUDGET_S = {True: 20.0, False: 80.0}
+"""Seconds in which a fault scenario may still begin, in the short version and in the full one."""
+PATIENCE_S = {True: 6.0, False: 30.0}
+"""Seconds that are spent at most on waiting until others leave the CPUs alone."""
+PATIENT = ("cpu", "reach", "ticks", "start")
+"""What is measured when the CPUs are free, if they become so in time."""
 
 type Tell = Callable[[str], None]
 
@@ -35,6 +40,7 @@ class Session:
         self._missing: list[Missing] = []
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._runs = 0
+        self._patience = Patience(PATIENCE_S[quick], BUSY * self._machine.cpus)
 
     def measure(self, claims: Iterable[str]) -> Measurements:
         """Measure what ``claims`` need and return the record.
@@ -66,6 +72,8 @@ class Session:
         rounds = (step for _ in range(batch.repeats) for step in batch.steps)
         for number, step in enumerate(rounds, 1):
             self._tell(f"{name} {number}/{total}: {step.variant.label}")
+            if name in PATIENT:
+                self._patience.wait()
             self._step(step)
 
     def _step(self, step: Step) -> None:
@@ -96,5 +104,5 @@ class Session:
         scenarios = library.fault_scenarios(quick=self._scale.quick)
         output = self._root / "runs"
         self._tried, self._missing = library.try_faults(
-            scenarios, output, FAULT_BUDGET_S, self._tell
+            scenarios, output, FAULT_BUDGET_S[self._scale.quick], self._tell
         )
