@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+
+from msgspec import structs
 
 from lab import procfs
 from lab.capture.snapshot import take_snapshot
@@ -38,12 +40,16 @@ _DEADLINE_S = 10.0
 type Key = tuple[int, int]
 
 
-def look(pid: int, *, again: int = 0, interval_s: float = 1.0) -> Dump:
+def look(
+    pid: int, *, again: int = 0, interval_s: float = 1.0, settled: Collection[Key] = ()
+) -> Dump:
     """Return what the tree of ``pid`` is doing now.
 
     With ``again`` more looks follow, ``interval_s`` seconds apart, and each thread's motion is
-    told. Raises :class:`UsageError` when there is no such process, and
-    :class:`InconclusiveError` when not one Python process of the tree could be read.
+    told. ``settled`` are threads, by pid and tid, of which it is known that they are stuck: they
+    are left out, unless another thread is found to wait for them. Raises :class:`UsageError` when
+    there is no such process, and :class:`InconclusiveError` when not one Python process of the
+    tree could be read.
     """
     _check(pid)
     taken_at = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -56,7 +62,8 @@ def look(pid: int, *, again: int = 0, interval_s: float = 1.0) -> Dump:
         looks.append(_snapshot(pid, number * interval_s))
     snapshot, reports = looks[-1]
     _refuse_blindness(pid, reports)
-    found = diagnose(snapshot)
+    snapshot, found = _diagnose(snapshot, settled)
+    looks[-1] = (snapshot, reports)
     return Dump(
         schema_version=SCHEMA_VERSION,
         pid=pid,
@@ -70,6 +77,34 @@ def look(pid: int, *, again: int = 0, interval_s: float = 1.0) -> Dump:
         diagnosis=found,
         captures=tuple(report for _, reports in looks for report in reports),
     )
+
+
+def _diagnose(snapshot: Snapshot, settled: Collection[Key]) -> tuple[Snapshot, Diagnosis]:
+    """Diagnose what is not settled, and return what was looked at."""
+    found = diagnose(snapshot)
+    if not settled:
+        return snapshot, found
+    waits_for = {edge.waiter: edge.holder for edge in found.edges}
+    needed = {actor.id for actor in found.actors if (actor.pid, actor.tid) not in settled}
+    pending = list(needed)
+    while pending:
+        holder = waits_for.get(pending.pop())
+        if holder is not None and holder not in needed:
+            needed.add(holder)
+            pending.append(holder)
+    left_out = {key for key in settled if f"{key[0]}/{key[1]}" not in needed}
+    shown = structs.replace(
+        snapshot,
+        processes=tuple(
+            structs.replace(
+                capture,
+                threads=tuple(t for t in capture.threads if (t.pid, t.tid) not in left_out),
+                waits=tuple(w for w in capture.waits if (w.pid, w.tid) not in left_out),
+            )
+            for capture in snapshot.processes
+        ),
+    )
+    return shown, diagnose(shown)
 
 
 def _check(pid: int) -> None:
@@ -134,9 +169,15 @@ def _threads(found: Diagnosis, snapshots: Sequence[Snapshot]) -> tuple[ThreadMom
                 at=lines.get(id_),
                 wait=waits.get(key),
                 motion=motion(key, snapshots),
+                stack=_lines(stacks.get(key)),
             )
         )
     return tuple(moments)
+
+
+def _lines(stack: ThreadStack | None) -> tuple[SourceLine, ...]:
+    frames = stack.frames if stack is not None else ()
+    return tuple(SourceLine(file=f.file, line=f.line, function=f.function) for f in frames)
 
 
 def _waits(snapshot: Snapshot) -> dict[Key, ThreadWait]:

@@ -6,6 +6,7 @@ pytest until there is a test to hunt.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,6 +41,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Switch in this installed package too; may be repeated.",
     )
     add("--lab-replay", metavar="TOKEN", help="Run exactly this schedule, of the test it is of.")
+    add(
+        "--lab-watch",
+        nargs="?",
+        const="",
+        metavar="SECONDS",
+        help="Name and diagnose a test that hangs (who waits for what, held by whom, on which "
+        "lines), fail it, and go on with the next; where the hung test cannot be left, end the "
+        "session with all reports written. A test hangs when nothing of its process tree can ever "
+        "run again, which is seen at once; when nothing of it has run for 60 seconds; or, with "
+        "SECONDS (then instead of the 60), when its setup, call or teardown takes longer. "
+        "Hunted tests are left to the hunt's own watchdog.",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,6 +64,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from lab.plugin.asked import check_options
 
         check_options(config)
+    if config.getoption("lab_watch") is not None:
+        from lab.plugin.watching import Watching
+
+        config.pluginmanager.register(Watching(config, is_hunted=is_hunted), "lab-watch")
 
 
 _VALUES = ("executions", "seconds", "model", "strategy", "seed", "trace")
@@ -69,7 +86,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Any:
     """Run the test, or hunt it if that was asked for."""
-    if _is_hunted(item):
+    if is_hunted(item):
         from lab.plugin.hunting import hunting
 
         with hunting(item, PROPERTY):
@@ -77,7 +94,8 @@ def pytest_runtest_call(item: pytest.Item) -> Any:
     return (yield)
 
 
-def _is_hunted(item: pytest.Item) -> bool:
+def is_hunted(item: pytest.Item) -> bool:
+    """Whether the scheduler runs this test, instead of pytest."""
     function = getattr(item, "obj", None)
     inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
     return bool(
@@ -92,6 +110,10 @@ def _is_hunted(item: pytest.Item) -> bool:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:  # noqa: ARG001
     """Add the interleaving to the report of a failure that brings one but does not show it."""
     report = yield
+    if call.excinfo is not None and os.environ.get("GITHUB_ACTIONS") == "true":
+        from lab.plugin.summary import add_notice
+
+        add_notice(report, call.excinfo.value)
     if call.excinfo is not None and type(call.excinfo.value).__name__ == "NotLinearizable":
         from lab.plugin.summary import sections_of
 
@@ -101,6 +123,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print a line for each hunted test: what was explored, and what has no answer."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from lab.plugin.summary import publish_notices
+
+        publish_notices(terminalreporter)
     lines: list[Line] = [
         value
         for reports in terminalreporter.stats.values()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,11 +75,21 @@ def _present(
     command = f"lab replay {result.schedule} {replay}" if result.schedule and replay else ""
     record = folder.finish(result, reason)
     page = folder.write_page(render(record, command))
+    _annotate(result, command, as_json=as_json)
     if as_json:
         places = {"inconclusive": reason, "directory": str(folder.root), "report": str(page)}
         print(msgspec.json.encode({**result.summary(), **places}).decode())
         return
     print_hunt(result, reason, command, page, consoles.results())
+
+
+def _annotate(result: HuntResult, command: str, *, as_json: bool) -> None:
+    """Tell GitHub Actions; its commands may not stand between those who read the JSON object."""
+    if result.found and os.environ.get("GITHUB_ACTIONS") == "true":
+        from lab.report.github import hunt_notice, publish
+
+        notice = hunt_notice(result, command, os.environ)
+        publish([notice], environ=os.environ, stream=sys.stderr if as_json else None)
 
 
 @dataclass(frozen=True)

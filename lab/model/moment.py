@@ -31,6 +31,8 @@ class ThreadMoment(Record, frozen=True, kw_only=True):
     at: SourceLine | None
     wait: ThreadWait | None
     motion: Motion
+    stack: tuple[SourceLine, ...] = ()
+    """Its frames, innermost first, without the text of their lines."""
 
 
 class Dump(Record, frozen=True, kw_only=True):

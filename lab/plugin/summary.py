@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Sequence
 from typing import Any, Final, TypedDict
 
+from lab.hunt import HuntResult
 from lab.hunts.answers import Answer
 from lab.report.interleaving import table_of
 from lab.report.interleaving_text import table_lines
@@ -12,6 +15,7 @@ from lab.report.interleaving_text import table_lines
 FOUND, NONE, INCONCLUSIVE, IDLE, LEFT_ALONE = (
     "found", "nothing found", "inconclusive", "no threads", "not hunted",
 )  # fmt: skip
+_NOTICE: Final = "lab_notice"
 _COLOURS: Final = {FOUND: {"red": True}, INCONCLUSIVE: {"yellow": True}, IDLE: {"yellow": True}}
 
 
@@ -87,3 +91,31 @@ def print_lines(reporter: Any, lines: Sequence[Line]) -> None:
         reporter.line(f"{line['test']}: {line['text']}")
     if any(line["verdict"] == NONE for line in lines):
         reporter.line("Nothing found is not a proof: it says what was explored, and no more.")
+
+
+def add_notice(report: Any, error: BaseException) -> None:
+    """Let ``report`` carry what GitHub Actions is to show of the failing hunt that ``error`` is of.
+
+    In values that pass between processes: only xdist's controller may print.
+    """
+    result = getattr(error, "result", None)
+    if not isinstance(result, HuntResult) or not result.found:
+        return
+    from lab.report.github import hunt_notice
+
+    replay = ["pytest", report.nodeid, "--lab-replay", result.schedule] if result.schedule else []
+    notice = hunt_notice(result, shlex.join(replay), os.environ)
+    setattr(report, _NOTICE, [notice.errors, notice.summary])
+
+
+def publish_notices(reporter: Any) -> None:
+    """Print and append what the reports carry for GitHub Actions; xdist's workers do not."""
+    if hasattr(reporter.config, "workerinput"):
+        return
+    from lab.report.github import Notice, publish
+
+    carried = [getattr(each, _NOTICE, None) for many in reporter.stats.values() for each in many]
+    notices = [Notice(tuple(each[0]), tuple(each[1])) for each in carried if each]
+    if notices:
+        reporter.ensure_newline()
+        publish(notices, environ=os.environ)

@@ -129,12 +129,28 @@ def _is_preempted(step: Step) -> bool:
 
 
 def _next_of(groups: list[_Group], number: int, thread: int) -> str:
-    for group in groups[number:]:
-        if group.head.thread == thread:
-            step = next((each for each in group.steps if each.shared), group.head)
-            what = _effect(step)
-            return f"{file_name(step.file)}:{step.line}{', before it ' if what else ''}{what}"
-    return ""
+    step = _step_of(groups, number, thread)
+    if step is None:
+        return ""
+    what = _effect(step)
+    return f"{file_name(step.file)}:{step.line}{', before it ' if what else ''}{what}"
+
+
+def _step_of(groups: list[_Group], number: int, thread: int) -> Step | None:
+    """Return the next step of ``thread``, from group ``number`` on; a shared one if there is."""
+    group = next((each for each in groups[number:] if each.head.thread == thread), None)
+    if group is None:
+        return None
+    return next((each for each in group.steps if each.shared), group.head)
+
+
+def first_preemption(steps: Sequence[Step]) -> Step | None:
+    """Return the step before which a thread was first stopped though it could have gone on."""
+    groups = _groups(steps)
+    for number, (before, group) in enumerate(itertools.pairwise(groups), 1):
+        if _is_preempted(group.head):
+            return _step_of(groups, number, before.head.thread)
+    return None
 
 
 def _shown(groups: list[_Group]) -> list[Row]:

@@ -194,26 +194,28 @@ def _waits(column: Column) -> Iterator[_Line]:
     if diagnosis is None:
         yield 2, Text(visible(sentence(proof_words(trial.outcome))))
     else:
-        yield from _told(diagnosis)
+        yield from told(diagnosis)
     for capture in _captures(column):
         if capture.status is not CaptureStatus.OK:
             yield 2, _failed(capture)
 
 
-def _told(diagnosis: Diagnosis) -> Iterator[_Line]:
+def told(diagnosis: Diagnosis) -> Iterator[_Line]:
+    """Yield who waits for what, held by whom since when, and what is not known; (indent, text)."""
     waits = edges(diagnosis)
     if not waits:
         yield 2, Text(visible(diagnosis.headline))
     for edge in waits[:MOST_WAITS]:
-        yield 2, _wanted(edge, diagnosis)
-        yield 4, _held(edge, diagnosis)
+        yield 2, wanted(edge, diagnosis)
+        yield 4, held(edge, diagnosis)
     if len(waits) > MOST_WAITS:
         yield 2, Text(f"and {len(waits) - MOST_WAITS} more waits, all of them in the report")
     for unknown in diagnosis.unknowns[:MOST_WAITS]:
         yield 2, Text(f"not known: {visible(unknown)}", style="yellow")
 
 
-def _wanted(edge: Edge, diagnosis: Diagnosis) -> Text:
+def wanted(edge: Edge, diagnosis: Diagnosis) -> Text:
+    """Say who waits where for what."""
     names = {each.id: f"{each.kind} {each.name}" for each in diagnosis.resources}
     text = Text(f"{_label(edge.waiter, diagnosis)} waits at ")
     text.append(visible(place(edge.at)), style="yellow")
@@ -221,7 +223,8 @@ def _wanted(edge: Edge, diagnosis: Diagnosis) -> Text:
     return text
 
 
-def _held(edge: Edge, diagnosis: Diagnosis) -> Text:
+def held(edge: Edge, diagnosis: Diagnosis) -> Text:
+    """Say who holds it since when, or that nobody is known to, with the grade of evidence."""
     if edge.holder is None:
         reason = NO_HOLDERS[edge.no_holder] if edge.no_holder else ""
         text = Text(f"no live holder: {reason}" if reason else "holder unknown")

@@ -167,7 +167,7 @@ class Watchdog:
             sweeps=3,
             assumptions=(
                 *_assumptions(again, others),
-                *(f"the thread {name} is a profiler's own" for name in self._instruments),
+                *(f"threads named {name} are a tool's own" for name in self._instruments),
             ),
         )
 
