@@ -122,6 +122,15 @@ class Kit:
         lock: LockLike = self._module.Lock()
         return lock
 
+    def numbers(self, count: int) -> Any:
+        """Return ``count`` integers, all 0, that every worker can read and write, with no lock.
+
+        A list for threads, an array of 64-bit integers in shared memory for processes.
+        """
+        if self.variant.start_method:
+            return self._module.RawArray("q", count)
+        return [0] * count
+
     def rlock(self) -> LockLike:
         """Return a reentrant lock."""
         lock: LockLike = self._module.RLock()

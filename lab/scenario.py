@@ -232,6 +232,9 @@ def _read_value(text: str, kind: type) -> ParameterValue:
 type Program = Callable[..., None]
 """``program(kit, **parameters)``: runs in the main thread of the target."""
 
+type TestBody = Callable[[], None]
+"""A plain test without arguments that starts threads: what can be hunted."""
+
 type TruthOf = Callable[..., Truth]
 """``truth(**parameters)``: what must be found when the program ran with these.
 
@@ -249,6 +252,10 @@ class Scenario:
     says for which kinds of worker the fault exists at all, ``start_methods`` for which ways to
     start a process; ``claims`` lists the ids of the claims that it bears on. ``faults`` are
     planted into both versions, unless the user names others; :mod:`lab.faults` has their grammar.
+
+    ``hunted`` is the same fault as a test of threads, a function of the scenario's module that a
+    hunt can break; ``hunted_corrected`` is the test that it cannot. Where the fault lies between
+    processes, they are threads over the same memory.
     """
 
     name: str
@@ -267,6 +274,8 @@ class Scenario:
     claims: tuple[str, ...] = ()
     timeout_s: float = 30.0
     faults: tuple[str | Fault, ...] = ()
+    hunted: TestBody | None = None
+    hunted_corrected: TestBody | None = None
 
     def __post_init__(self) -> None:
         """Reject a scenario that could not be addressed from a command line."""
@@ -284,6 +293,10 @@ class Scenario:
                 f"scenario {self.name}: no start method", wanted=", ".join(StartMethod)
             )
         parse_all(self.faults)
+        if (self.hunted is None) != (self.hunted_corrected is None):
+            raise UsageError(
+                f"scenario {self.name}: one of hunted and hunted_corrected", wanted="both or none"
+            )
 
     @property
     def all_variants(self) -> tuple[Variant, ...]:

@@ -14,7 +14,14 @@ SMALL: dict[str, dict[str, str]] = {
     "cpu-bound": {"steps": "100000"},
     "ipc-cost": {"times": "400"},
     "io-bound": {"requests": "4"},
+    "file-toctou": {"tries": "100"},
 }
+RACES = (
+    "lost-update", "check-then-act", "lazy-singleton", "early-publication", "torn-pair",
+    "changed-while-iterated", "aba-pop", "unlocked-value", "shared-records", "ring-buffer",
+    "mmap-counter",
+)  # fmt: skip
+SMALL |= {name: {"tries": "2000"} for name in RACES}
 """Settings with which a scenario that measures is over soon."""
 
 
