@@ -44,7 +44,7 @@ def try_claims(options: ClaimsOptions) -> int:
     ids = choose(options.ids)
     with Narrator(consoles.progress()) as narrator:
         result = put_on_trial(ids, quick=options.quick, output=options.output, tell=narrator.tell)
-        narrator.tell("writing the report")
+        narrator.say("writing the report")
         page = write_pages(result)
     if options.as_json:
         print(msgspec.json.encode(result).decode())
@@ -82,7 +82,7 @@ class Narrator(consoles.ChangingLine):
         self.say(text)
         kind, _, _ = text.partition(" ")
         if kind != self._kind and not self._console.is_terminal:
-            self._console.print(f"measuring {kind}" if text != kind else text, markup=False)
+            self._console.print(f"measuring {kind}", markup=False)
         self._kind = kind
 
 

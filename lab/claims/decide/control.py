@@ -18,6 +18,7 @@ from lab.claims.decide.evidence import (
     median,
     ratios,
 )
+from lab.claims.programs.stopping import DEADLINE_S
 from lab.claims.terms import FORK, THREADS
 from lab.model import Figure, Tried
 from lab.scenario import OutcomeKind, Workers
@@ -36,8 +37,8 @@ STATES = ("busy", "lock-blocked", "sleeping")
 SIGNALS = ("interrupt", "kill")
 
 STOPPED = (
-    "processes stopped within 0.6 s, busy, lock-blocked and sleeping, by interrupt and by kill: "
-    "holds if all are and the lock of a killed holder is free again, with a limit if it is not"
+    f"processes stopped within {DEADLINE_S:g} s, busy, lock-blocked and sleeping, by interrupt and "
+    "by kill: holds if all are and the lock of a killed holder is free again, with a limit if not"
 )
 EXPLAINED = (
     f"debugging questions answered, threads over processes: holds below {HARDER:.0%}, with a limit "
