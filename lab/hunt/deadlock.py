@@ -6,7 +6,7 @@ import concurrent.futures.thread
 import sys
 import traceback
 from pathlib import PurePath
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from lab.hunt import _real
@@ -14,6 +14,7 @@ from lab.hunt.outcome import DEADLOCK, Blocked, Edge, Failure
 from lab.hunt.tasks import Task
 
 _OURS = str(PurePath(__file__).parent)
+COLLECTION = "garbage collection"
 _LIBRARY = str(PurePath(traceback.__file__).parent)
 
 
@@ -48,7 +49,9 @@ def stack_of(frame: FrameType | None) -> tuple[str, ...]:
     lines = []
     for frame_, line in traceback.walk_stack(frame):
         code = frame_.f_code
-        if not code.co_filename.startswith(_OURS):
+        if _collects(code):
+            lines.append(COLLECTION)
+        elif not code.co_filename.startswith(_OURS):
             lines.append(f"{code.co_filename}:{line} in {code.co_qualname}")
     return tuple(reversed(lines))
 
@@ -88,7 +91,15 @@ def _is_signal(on: Any) -> bool:
 
 def _resource(on: Any, frame: FrameType | None) -> str:
     via = _through(frame)
-    return f"{_name(on)} in {via}" if via else _name(on)
+    name = f"{_name(on)} in {via}" if via else _name(on)
+    if any(_collects(each.f_code) for each, _ in traceback.walk_stack(frame)):
+        name += f" (in a finaliser, during {COLLECTION})"
+    return name
+
+
+def _collects(code: CodeType) -> bool:
+    """Whether ``code`` is the lab's that runs the collector: what it called are finalisers."""
+    return code.co_name == "collect" and code.co_filename.startswith(_OURS)
 
 
 def _name(on: Any) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from lab.errors import UsageError, suggest
 from lab.hunt import _real
+from lab.hunt.collector import CollectingEngine, Garbage
 from lab.hunt.engine import Observer
 from lab.hunt.outcome import NONDETERMINISM, Failure, Outcome
 from lab.hunt.profile import Profile
@@ -56,6 +57,9 @@ class Search:
         self.unsteady = ""
         self.threads = 1
         self.distinct = 0
+        self.litter = False  # the test leaves garbage that has finalisers
+        self.look_for_litter = False
+        self._garbage = Garbage(session.monitor.scope)
         self._seen = bytearray(_BITS // 8)
 
     def run(self, deadline: float) -> bool:
@@ -72,7 +76,16 @@ class Search:
                 break
             if number in _REPEATED and not self.walk.exhausted:
                 self._repeat(outcome)
+            if self.litter:
+                break
         return False
+
+    def follow(self, earlier: Search) -> None:
+        """Go on counting where ``earlier`` stopped."""
+        self.executions, self.distinct = earlier.executions, earlier.distinct
+        self.cut_off, self.unsteady = earlier.cut_off, earlier.unsteady
+        self.threads = earlier.threads
+        self._seen = earlier._seen
 
     def _execute(self, number: int) -> Outcome:
         if self.settings.strategy == "exhaustive":
@@ -82,6 +95,8 @@ class Search:
         self.strategy = strategy.name
         if observed:
             return self._observed(strategy)
+        if isinstance(self.session.engine, CollectingEngine):
+            return self._collecting(strategy, self.session.engine)
         if number % _WIDE_EVERY == 0:
             self.session.monitor.widen()
         elif number % _WIDE_EVERY == _WIDE_FOR:
@@ -96,9 +111,18 @@ class Search:
         profile.begin()
         outcome = session.execute(strategy, profile.observe)
         profile.finish(session.engine.tasks)
+        if self.look_for_litter and outcome.failure is None and outcome.conclusive:
+            self.litter = self._garbage.left(session.monitor.codes.values())
         if outcome.failure is None:
             session.monitor.narrow_to_races()
         return outcome
+
+    def _collecting(self, strategy: Strategy, engine: CollectingEngine) -> Outcome:
+        """Execute with the collector running somewhere: at any visible place, racing or not."""
+        if self.session.monitor.narrow:
+            self.session.monitor.widen()
+        engine.plan_collections()
+        return self.session.execute(strategy)
 
     def _note(self, outcome: Outcome) -> None:
         self.executions += 1
@@ -204,20 +228,87 @@ def hunt(body: Callable[[], object], settings: Settings | None = None) -> HuntRe
     started = _real.monotonic()
     deadline = started + (asked.seconds if asked.seconds is not None else float("inf"))
     first = FREE_THREADED if asked.model == BOTH else asked.model
-    with _session(body, scope, first, asked) as session:
-        search = Search(session, asked, asked.executions)
+    found = _found(body, scope, first, asked, asked.executions, deadline, look_for_litter=True)
+    if found.search.litter and found.search.failure is None:
+        found = _with_collections(body, scope, first, asked, deadline, found)
+    search, model = found.search, found.model
+    took = max(found.ended - started, 1e-9)
+    models = {model: FOUND if search.failure is not None else _not_found(search)}
+    if search.failure is not None and asked.model == BOTH and model != GIL:
+        models[GIL] = _also_under_gil(body, scope, asked, search)
+    return _result(search, asked, model, took, found.switches, found.steps, models, body)
+
+
+class _Found(NamedTuple):
+    """A finished search, with the schedule of its failure and what that did, if it has one."""
+
+    search: Search
+    model: str
+    switches: Switches | None
+    steps: tuple[Step, ...]
+    ended: float
+
+
+def _found(
+    body: Callable[[], object],
+    scope: Scope,
+    model: str,
+    asked: Settings,
+    executions: int,
+    deadline: float,
+    *,
+    after: Search | None = None,
+    look_for_litter: bool = False,
+    collecting: bool = False,
+) -> _Found:
+    with _session(body, scope, model, asked, collecting=collecting) as session:
+        search = Search(session, asked, executions)
+        search.look_for_litter = look_for_litter
+        if after is not None:
+            search.follow(after)
         found = search.run(deadline)
-        took = max(_real.monotonic() - started, 1e-9)
+        ended = _real.monotonic()
         switches = search.schedule() if found else None
         steps = search.trace(switches) if switches is not None else ()
-    models = {first: FOUND if found else _not_found(search)}
-    if found and asked.model == BOTH:
-        models[GIL] = _also_under_gil(body, scope, asked, search)
-    return _result(search, asked, first, took, switches, steps, models, body)
+    return _Found(search, model, switches, steps, ended)
 
 
-def _session(body: Callable[[], object], scope: Scope, model: str, asked: Settings) -> Session:
-    return Session(body, scope, model, max_steps=asked.max_steps, stall=asked.stall, pin=asked.pin)
+def _with_collections(
+    body: Callable[[], object],
+    scope: Scope,
+    model: str,
+    asked: Settings,
+    deadline: float,
+    before: _Found,
+) -> _Found:
+    """Spend half of what is left on executions in which the collector runs, then go on.
+
+    Those have the switch points of a GIL build: the collector runs there on all builds.
+    """
+    left = max(asked.executions - before.search.executions, 0)
+    found = _found(
+        body, scope, GIL, asked, left // 2, deadline, after=before.search, collecting=True
+    )
+    if found.search.failure is not None or found.search.stuck:
+        return found
+    return _found(body, scope, model, asked, left - left // 2, deadline, after=found.search)
+
+
+def _session(
+    body: Callable[[], object],
+    scope: Scope,
+    model: str,
+    asked: Settings,
+    *,
+    collecting: bool = False,
+) -> Session:
+    session = Session(
+        body, scope, model,
+        max_steps=asked.max_steps, stall=asked.stall, pin=asked.pin, collecting=collecting,
+    )  # fmt: skip
+    if isinstance(session.engine, CollectingEngine):
+        session.engine.seed(asked.seed)
+    return session
 
 
 def _also_under_gil(

@@ -20,15 +20,16 @@ from lab.errors import UsageError
 VERSION: Final = 1
 _PREFIX: Final = "lab1."
 
-PREEMPTED, BLOCKED, ENDED, YIELDED, SPUN = (
-    "preempted", "blocked", "ended", "yielded", "spinning",
+PREEMPTED, BLOCKED, ENDED, YIELDED, SPUN, COLLECTED = (
+    "preempted", "blocked", "ended", "yielded", "spinning", "collected",
 )  # fmt: skip
 
 
 class Switch(msgspec.Struct, frozen=True, array_like=True):
     """Thread ``source``, about to do ``at`` for the ``times``-th time, gave way to ``target``.
 
-    ``at`` is empty and ``why`` says ``blocked`` or ``ended`` when it could not have gone on.
+    ``at`` is empty and ``why`` says ``blocked`` or ``ended`` when it could not have gone on. With
+    ``collected`` it did not give way: it ran the garbage collector there.
     """
 
     source: int
@@ -58,6 +59,11 @@ class Schedule(msgspec.Struct, frozen=True):
     def preemptions(self) -> int:
         """How many times a thread that could have gone on was stopped."""
         return sum(switch.why in (PREEMPTED, SPUN) for switch in self.switches)
+
+    @property
+    def collections(self) -> int:
+        """How many times the garbage collector ran."""
+        return sum(switch.why == COLLECTED for switch in self.switches)
 
     def token(self) -> str:
         """Return the schedule as one word to paste."""

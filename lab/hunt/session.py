@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from lab.hunt.channels import Channels
+from lab.hunt.collector import CollectingEngine
 from lab.hunt.engine import Engine, Observer
 from lab.hunt.monitor import Monitor
 from lab.hunt.outcome import Outcome
@@ -39,10 +40,12 @@ class Session:
         max_steps: int,
         stall: float,
         pin: bool,
+        collecting: bool = False,
     ) -> None:
         self.body = body
         self.model = model
-        self.engine = Engine(gil=model == GIL, max_steps=max_steps)
+        kind = CollectingEngine if collecting else Engine
+        self.engine = kind(gil=model == GIL, max_steps=max_steps)
         self.monitor = Monitor(self.engine, scope, model)
         self._patches = Patches(self.engine, self.monitor.traces)
         self._channels = self.engine.channels = Channels(self.engine, stall)

@@ -27,8 +27,9 @@ from typing import Final
 FREE_THREADED: Final = "free-threaded"
 GIL: Final = "gil"
 
-READ, WRITE, CALL, TEST, ITERATE, JUMP, RESUME, LOCK, THREAD, IO = (
+READ, WRITE, CALL, TEST, ITERATE, JUMP, RESUME, LOCK, THREAD, IO, COLLECT = (
     "read", "write", "call", "test", "iterate", "jump", "resume", "lock", "thread", "io",
+    "collect",
 )  # fmt: skip
 
 # Which variable an access may touch when that is not known: any.

@@ -192,6 +192,10 @@ def _effects(steps: Sequence[Step]) -> tuple[str, ...]:
 def _effect(step: Step) -> str:
     if step.action == "lock":
         return f"{step.what}s the lock" if step.what in ("acquire", "release") else step.what
+    if step.action == "collect":
+        return step.what
+    if step.action == "io":
+        return f"calls {step.what}()"
     if step.action in _MUTE:
         return f"calls {step.what}" if step.action == "call" and step.what else ""
     text = f"{_SPOKEN.get(step.action, step.action)} {step.what}"
@@ -220,7 +224,9 @@ def switches_words(result: HuntResult) -> str:
     """Say how many times a thread was stopped that could have gone on."""
     if result.switches is None:
         return "no schedule"
-    return counted(result.switches, "switch", "switches")
+    words = counted(result.switches, "switch", "switches")
+    collections = sum(step.action == "collect" for step in result.steps)
+    return f"{words}, {counted(collections, 'garbage collection')}" if collections else words
 
 
 def users_traceback(detail: str) -> str:

@@ -8,10 +8,12 @@ the first thread that can.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from lab.hunt.schedule import Switch
+from lab.hunt.collector import collect
+from lab.hunt.schedule import COLLECTED, Switch
 from lab.hunt.strategies.base import ALWAYS, Strategy
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class Retrace(Strategy):
 
     def begin(self, engine: Engine) -> None:
         """Start at the first turn."""
+        start_clean(self._turns)
         engine.ask_at = ALWAYS
         self._at = 0
         self._passed.clear()
@@ -80,6 +83,8 @@ class Retrace(Strategy):
                 at = site.anchor if site is not None else ""
                 times = self._passed[turn.source, at]
                 self.followed.append(Switch(turn.source, at, times, turn.target, turn.why))
+                if turn.why == COLLECTED and site is not None:
+                    collect(engine, target, site)
                 return target
         self.faithful = False
         return engine.runnable[0] if me is None else me
@@ -104,6 +109,7 @@ class Replay(Strategy):
 
     def begin(self, engine: Engine) -> None:
         """Start at the first hand-over."""
+        start_clean(self._plan)
         engine.ask_at = ALWAYS
         self._passed.clear()
         self.followed.clear()
@@ -145,6 +151,11 @@ class Replay(Strategy):
             return None
         if (switch.source, switch.at) != key or passed != switch.times:
             return None
+        if switch.why == COLLECTED:
+            self._at += 1
+            self.followed.append(switch)
+            collect(engine, me, site)
+            return me
         return self._take(engine, switch)
 
     def _take(self, engine: Engine, switch: Switch) -> Task | None:
@@ -192,6 +203,12 @@ class Replay(Strategy):
             if expected in engine.runnable:
                 return expected
         return min(engine.runnable, key=_index)
+
+
+def start_clean(plan: Sequence[Turn] | Sequence[Switch]) -> None:
+    """Collect what earlier executions left, if the plan says when the collector runs."""
+    if any(each.why == COLLECTED for each in plan):
+        gc.collect()
 
 
 def _index(task: Task) -> int:

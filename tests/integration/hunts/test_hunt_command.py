@@ -210,7 +210,7 @@ import os, threading
 
 def test_pipe():
     reader, _ = os.pipe()
-    thread = threading.Thread(target=os.read, args=(reader, 1))
+    thread = threading.Thread(target=open(reader, "rb").read)  # a file object reads inside C
     thread.start()
     thread.join()
 """,

@@ -108,7 +108,7 @@ import os, pytest, threading
 
 def wait():
     reader, _ = os.pipe()
-    thread = threading.Thread(target=os.read, args=(reader, 1), daemon=True)
+    thread = threading.Thread(target=open(reader, "rb").read, daemon=True)  # inside C
     thread.start()
     thread.join()
 
