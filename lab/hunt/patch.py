@@ -213,10 +213,17 @@ def _is_kept(namespace: dict[Any, Any], *prefixes: str) -> bool:
 def _class_of(namespace: dict[Any, Any]) -> type | None:
     if "__module__" not in namespace:
         return None
+    known = _owners.get(id(namespace))
+    if known is not None and any(each is namespace for each in gc.get_referents(known)):
+        return known
     for owner in gc.get_referrers(namespace):
         if isinstance(owner, type) and owner.__dict__.get("__module__") == namespace["__module__"]:
+            _owners[id(namespace)] = owner
             return owner
     return None
+
+
+_owners: dict[int, type] = {}  # found by looking at every object there is: not for each hunt anew
 
 
 def _attributes(holder: Any) -> Iterator[tuple[str, Any]]:
