@@ -250,6 +250,11 @@ class FileLock:
     """``FLOCK``, ``POSIX``, ``OFDLCK`` or ``LEASE``."""
     pid: int
     inode: int
+    mode: str = ""
+    """``READ`` or ``WRITE``."""
+    start: int = 0
+    end: int | None = None
+    """The last byte that is locked; ``None`` for the end of the file."""
 
 
 def file_locks() -> tuple[FileLock, ...]:
@@ -260,6 +265,7 @@ def file_locks() -> tuple[FileLock, ...]:
         fields = rest.replace("->", "").split()
         if len(fields) < 5:
             continue
+        # FLOCK ADVISORY WRITE 4711 08:01:1234 0 EOF
         found.append(
             FileLock(
                 number=int(number),
@@ -267,6 +273,9 @@ def file_locks() -> tuple[FileLock, ...]:
                 kind=fields[0],
                 pid=int(fields[3]),
                 inode=int(fields[4].rpartition(":")[2]),
+                mode=fields[2],
+                start=int(fields[5]) if len(fields) > 6 else 0,
+                end=int(fields[6]) if len(fields) > 6 and fields[6].isdigit() else None,
             )
         )
     return tuple(found)

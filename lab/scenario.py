@@ -89,6 +89,8 @@ class Cause(enum.StrEnum):
     """The lock is taken and nobody alive holds it."""
     UNSATISFIED_WAIT = "unsatisfied-wait"
     """A wait for an event, a condition, an item or a message that nobody left can provide."""
+    OUTSIDE_WAIT = "outside-wait"
+    """A wait that only somebody outside the process tree can end: a server, a user."""
     UNKNOWN = "unknown"
 
 

@@ -26,7 +26,8 @@ def label_of(process: ProcessInfo, worker: str, *, root: bool, forked: bool) -> 
     if helper := _helper(process.command):
         return helper
     if process.python is None:
-        return PurePath(process.executable).name or f"process {process.pid}"
+        name = PurePath(process.command[0] if process.command else process.executable).name
+        return name if root and name else f"{name or 'process'} {process.pid}"
     if root:
         return "main"
     if forked:

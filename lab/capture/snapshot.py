@@ -14,15 +14,19 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from lab import procfs
-from lab.capture.ends import pipe_ends
+from lab.capture.channels import channels
+from lab.capture.filelocks import locked_files
 from lab.capture.labels import label_of
 from lab.capture.memory import Interpreter, find_interpreter
+from lab.capture.memory.gil import gil_waiters, read_gil
 from lab.capture.remote import Facts, helper_sources, read_facts, sources
 from lab.capture.stacks import Stacks, read_stacks
+from lab.capture.wiring import Wiring
 from lab.kernel import thread_waits
 from lab.model import (
     CaptureReport,
     CaptureStatus,
+    Gil,
     ProcessCapture,
     ProcessInfo,
     Snapshot,
@@ -42,6 +46,8 @@ class _Subject:
     interpreter: Interpreter | None
     stacks: Stacks
     facts: Facts
+    gil: Gil | None = None
+    gil_read_s: float = 0.0
 
 
 def take_snapshot(
@@ -64,6 +70,8 @@ def take_snapshot(
     waits = thread_waits(living, outside=outside)
     subjects = [_Subject(pid, find_interpreter(pid), Stacks(), Facts()) for pid in living]
     python = [subject for subject in subjects if subject.interpreter]
+    for subject in python:
+        subject.gil, subject.gil_read_s = _gil(subject), time.monotonic()
     _dump_all(python, deadline)
     texts = sources(stack for subject in python for stack in subject.stacks.threads)
     _read_objects(python, texts, waits, deadline)
@@ -72,9 +80,23 @@ def take_snapshot(
     stable = _confirm(python, deadline, runs) if confirm and python else None
     if not confirm:
         _compare_runs(python, runs)
-    captures = tuple(_assemble(subject, waits, set(living)) for subject in subjects)
+    wiring = Wiring(living)
+    captures = tuple(_assemble(subject, waits, wiring) for subject in subjects)
     snapshot = Snapshot(taken_s=taken_s, processes=captures, sources=texts, stable=stable)
     return snapshot, tuple(_report(s) for s in python)
+
+
+def _gil(subject: _Subject) -> Gil | None:
+    return read_gil(subject.pid, subject.interpreter) if subject.interpreter else None
+
+
+def _kept(subject: _Subject) -> Gil | None:
+    """Return who has the GIL, and for how long the same thread has had it all the time."""
+    first, now = subject.gil, _gil(subject)
+    if first is None or now is None or first != now or now.holder_ident is None:
+        return now
+    kept_s = time.monotonic() - subject.gil_read_s
+    return msgspec.structs.replace(now, kept_s=kept_s, waiters=gil_waiters(subject.pid, now))
 
 
 def _lives(pid: int) -> bool:
@@ -164,20 +186,21 @@ def _lines(thread: ThreadStack) -> list[tuple[str, str, int]]:
     return [(frame.function, frame.file, frame.line) for frame in thread.frames]
 
 
-def _assemble(
-    subject: _Subject, waits: Iterable[ThreadWait], tree: Collection[int]
-) -> ProcessCapture:
+def _assemble(subject: _Subject, waits: Iterable[ThreadWait], wiring: Wiring) -> ProcessCapture:
     stacks, facts = subject.stacks, subject.facts
+    own = tuple(wait for wait in waits if wait.pid == subject.pid)
     forked = _forked(subject.pid)
     return ProcessCapture(
-        process=_describe(subject, tree, forked),
+        process=_describe(subject, wiring.tree.members, forked),
         threads=stacks.threads,
-        waits=tuple(wait for wait in waits if wait.pid == subject.pid),
+        waits=own,
         objects=facts.objects,
         globals=facts.globals,
         searched=facts.searched,
         forked=forked,
-        pipe_ends=pipe_ends(subject.pid),
+        channels=channels(wiring, own),
+        gil=_kept(subject),
+        locked_files=locked_files(wiring, subject.pid, stacks.threads),
         tool=stacks.tool,
         seconds=stacks.seconds,
         paused_s=stacks.paused_s,

@@ -10,7 +10,9 @@ from __future__ import annotations
 from lab.diagnose.blocked import Blocked, blocked
 from lab.diagnose.cause import Finding, find_cause, natural
 from lab.diagnose.edges import Link, link
+from lab.diagnose.gil import gil_wait
 from lab.diagnose.holders import Claims
+from lab.diagnose.polls import asks_again
 from lab.diagnose.scene import Scene, Thread
 from lab.diagnose.words import headline, sentence, thing
 from lab.model import Actor, Diagnosis, Snapshot
@@ -26,7 +28,7 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     """
     scene = Scene(snapshot)
     claims = Claims(scene)
-    waits = {thread.id: blocked(scene, thread) for thread in scene.threads}
+    waits = {thread.id: _wait(scene, thread) for thread in scene.threads}
     links = [link(scene, claims, wait) for wait in waits.values() if wait]
     finding = find_cause(scene, links)
     shown = _in_order([one for one in links if not one.wait.idle], finding)
@@ -41,6 +43,10 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
         cycles=finding.cycles,
         unknowns=tuple(_unknowns(scene, waits)),
     )
+
+
+def _wait(scene: Scene, thread: Thread) -> Blocked | None:
+    return gil_wait(thread) or blocked(scene, thread) or asks_again(scene, thread)
 
 
 def _in_order(links: list[Link], finding: Finding) -> list[Link]:
@@ -69,7 +75,8 @@ def _unknowns(scene: Scene, waits: dict[str, Blocked | None]) -> list[str]:
         if capture.error
     ]
     for thread in scene.threads:
-        if waits[thread.id] is None and thread.wait and thread.wait.closed:
+        known = waits[thread.id] is not None or thread.moved
+        if not known and thread.wait and thread.wait.closed:
             where = thread.wait.key or thread.wait.channel or thread.wait.syscall
             found.append(f"{thread.label} sleeps in {where}, and what that is was not recognised")
     return found

@@ -10,12 +10,14 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from lab.diagnose.calls import kind_of
 from lab.diagnose.names import Names, lock_in
 from lab.diagnose.scene import HELPERS, Scene, Thread
 from lab.diagnose.source import Use, called_on, site_at
 from lab.model import RemoteObject
 
 LOCK = "lock"
+SLEEPS = ("nanosleep", "clock_nanosleep")
 
 _RULES: tuple[tuple[str, str, str], ...] = (
     # file of the standard library, qualified name in it, kind of wait
@@ -92,9 +94,19 @@ def blocked(scene: Scene, thread: Thread) -> Blocked | None:
         return None
     library = thread.users if thread.users is not None else len(thread.frames)
     if library == 0 or _takes_a_lock(scene, thread):
-        return _lock(scene, thread) or _simple_queue(scene, thread)
-    found = _by_rule(scene, thread, library)
-    return found or _lock(scene, thread) or _simple_queue(scene, thread)
+        found = None
+    else:
+        found = _by_rule(scene, thread, library)
+    return found or _lock(scene, thread) or _simple_queue(scene, thread) or _by_kernel(thread)
+
+
+def _by_kernel(thread: Thread) -> Blocked | None:
+    """Return what the system call says, for a wait in C code or in another kind of program."""
+    kind = kind_of(thread)
+    if not kind:
+        return None
+    idle = _helper(thread) or any(_is_idle(thread, i) for i in range(len(thread.frames)))
+    return Blocked(thread, kind, thread.users, idle=idle)
 
 
 def _sleeps(thread: Thread) -> bool:

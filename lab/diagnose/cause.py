@@ -32,12 +32,12 @@ def find_cause(scene: Scene, links: Sequence[Link]) -> Finding:
     A cycle comes before a lock that nobody holds, and that before a wait that nobody can satisfy.
     Waits that will time out, and threads that moved while they were looked at, are in no cycle.
     """
-    lasting = [link for link in links if not link.waiter.timed and not link.waiter.moved]
+    lasting = [link for link in links if _lasts(link)]
     found = _cycles(lasting)
     if found:
         around = [_along(lasting, cycle) for cycle in found]
         kinds = {link.wait.kind for cycle in around for link in cycle}
-        cause = Cause.LOCK_CYCLE if kinds == {LOCK} else Cause.WAIT_CYCLE
+        cause = Cause.LOCK_CYCLE if kinds <= {LOCK, "file-lock"} else Cause.WAIT_CYCLE
         if cause is Cause.LOCK_CYCLE and all(len(cycle) == 1 for cycle in found):
             cause = Cause.SELF_DEADLOCK
         return Finding(cause, tuple(link for cycle in around for link in cycle), tuple(found))
@@ -47,12 +47,22 @@ def find_cause(scene: Scene, links: Sequence[Link]) -> Finding:
     return _without_cycle(scene, lasting)
 
 
+def _lasts(link: Link) -> bool:
+    """Whether no clock ends the wait; who waits for the GIL only wakes to ask for it again."""
+    return link.wait.kind == "gil" or not (link.waiter.timed or link.waiter.moved)
+
+
 def _cycles(links: Sequence[Link]) -> list[tuple[str, ...]]:
     graph: dict[str, list[str]] = {}
-    for link in sorted(links, key=lambda link: natural(link.waiter.label)):
+    for link in sorted(links, key=_first_to_tell):
         if link.holder.thread:
             graph.setdefault(link.waiter.id, []).append(link.holder.thread.id)
     return cycles(graph)
+
+
+def _first_to_tell(link: Link) -> tuple[bool, list[tuple[int, str]]]:
+    """Begin with a thread of Python: the line that it is at can be shown."""
+    return not link.waiter.frames, natural(link.waiter.label)
 
 
 def natural(label: str) -> list[tuple[int, str]]:
@@ -82,6 +92,9 @@ def _without_cycle(scene: Scene, links: Sequence[Link]) -> Finding:
     outside = [link for link in ends if not _closed(link) or link.wait.kind in _ENDS_OF_OTHERS]
     if ends and not outside and all(link.wait.kind != LOCK for link in ends):
         return Finding(Cause.UNSATISFIED_WAIT, tuple(ends))
+    if outside and all(link.holder.outside for link in outside):
+        near = sorted(ends, key=lambda link: (not link.holder.outside, link.wait.kind == "accept"))
+        return Finding(Cause.OUTSIDE_WAIT, tuple(near))
     return Finding(Cause.NONE if stuck == idle else Cause.UNKNOWN, tuple(ends))
 
 
@@ -113,4 +126,4 @@ def _asleep_for_good(thread: Thread) -> bool:
 
 def _closed(link: Link) -> bool:
     """Whether only a member of the tree could end the wait."""
-    return bool(link.waiter.wait and link.waiter.wait.closed)
+    return not link.holder.outside and bool(link.waiter.wait and link.waiter.wait.closed)

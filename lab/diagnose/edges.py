@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.diagnose.blocked import LOCK, Blocked
+from lab.diagnose.ends import awaited, other_end
 from lab.diagnose.futures import provider_of
+from lab.diagnose.gil import gil_holder
 from lab.diagnose.holders import Claims, Holder, holder_of, object_key, permits
 from lab.diagnose.imports import importer_of
-from lab.diagnose.scene import HELPERS, Scene, Thread
-from lab.model import Edge, Evidence, RemoteObject, Resource
+from lab.diagnose.polls import in_the_way
+from lab.diagnose.scene import Scene, Thread
+from lab.model import Channel, Edge, Evidence, RemoteObject, Resource
 
 _KINDS = {
     "thread": "Thread",
@@ -26,9 +29,22 @@ _KINDS = {
     "pool-result": "pool result",
     "receive": "pipe or socket",
     "send": "pipe or socket",
+    "accept": "listening socket",
+    "connect": "connection",
+    "poll": "descriptors",
+    "file-lock": "file lock",
+    "child": "child process",
     "subprocess": "subprocess",
+    "gil": "GIL",
+    "sqlite": "SQLite database",
+    "asks-for-file": "file lock",
     "idle": "work",
 }
+ON_DESCRIPTORS = ("receive", "send", "accept", "connect", "poll", "file-lock")
+"""Waits that are named by what the descriptors are that the kernel shows."""
+
+ASKING = ("sqlite", "asks-for-file")
+"""Sleeps between two attempts to have a lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +92,14 @@ def _holder(scene: Scene, claims: Claims, wait: Blocked) -> Holder:
         return _joined_process(scene, wait)
     if wait.kind == "semaphore" and wait.address:
         return permits(claims.on(object_key(wait.thread.stack.pid, wait.address)))
-    if wait.thread.key.startswith("pipe:"):
-        return _other_end(scene, wait)
+    if wait.kind == "gil":
+        return gil_holder(scene, wait)
+    if wait.kind == "child":
+        return _awaited_child(scene, wait)
+    if wait.kind in ASKING:
+        return in_the_way(scene, wait)
+    if awaited(wait.thread):
+        return other_end(scene, wait)
     return Holder(Evidence.UNKNOWN, "whoever is to provide it is not recorded anywhere")
 
 
@@ -110,24 +132,21 @@ def _joined_process(scene: Scene, wait: Blocked) -> Holder:
     return Holder(Evidence.UNKNOWN, "the process that it waits for was not seen")
 
 
-def _other_end(scene: Scene, wait: Blocked) -> Holder:
-    """Return the main thread of the one other process that has the other end of the pipe."""
-    sends = bool(wait.thread.wait and "write" in wait.thread.wait.syscall)
-    key, wanted = wait.thread.key, "r" if sends else "w"
-    others = [
-        pid
-        for pid, capture in scene.processes.items()
-        if wanted in capture.pipe_ends.get(key, "")
-        and pid != wait.thread.stack.pid
-        and capture.process.label not in HELPERS
-    ]
-    does = "read from" if sends else "write to"
-    if len(others) == 1 and (thread := _main_thread(scene, others[0])):
-        if wait.kind == "queue-get":  # it need not be a process that has it open by now
-            return Holder(Evidence.UNKNOWN, f"only {thread.label} could put something in it")
-        because = f"of the other processes, only {thread.label} could {does} the pipe"
-        return Holder(Evidence.SOURCE, because, thread)
-    return Holder(Evidence.UNKNOWN, f"{len(others)} other processes could {does} the pipe")
+def _awaited_child(scene: Scene, wait: Blocked) -> Holder:
+    """Return the child that a wait4(2) or waitid(2) is for, or the only one that there is."""
+    pid = wait.thread.stack.pid
+    number = wait.thread.key.removeprefix("wait:")
+    if number.isdigit():
+        thread = _main_thread(scene, int(number))
+        if thread:
+            return Holder(Evidence.CONFIRMED, f"it waits for the end of process {number}", thread)
+        return Holder(Evidence.UNKNOWN, f"process {number} was not seen")
+    children = [c.process.pid for c in scene.processes.values() if c.process.ppid == pid]
+    thread = _main_thread(scene, children[0]) if len(children) == 1 else None
+    if thread:
+        because = f"process {children[0]} is its only child"
+        return Holder(Evidence.CONFIRMED, because, thread)
+    return Holder(Evidence.UNKNOWN, f"the end of any of {len(children)} children would do")
 
 
 def _number(objects: dict[int, RemoteObject], thing: RemoteObject | None, name: str) -> int:
@@ -148,17 +167,32 @@ def _resource(scene: Scene, wait: Blocked) -> Resource:
             name=wait.name,
             identity=_identity(wait.key),
         )
+    if wait.kind in ON_DESCRIPTORS and (channels := awaited(wait.thread)):
+        return _of_channels(wait, channels)
     kind = _KINDS[wait.kind]
     if wait.target and wait.kind not in ("thread", "process", "import"):
         kind = _public(wait.target.type)
     where = f"{wait.address:#x}" if wait.address else wait.thread.key
     pid = wait.thread.stack.pid
     return Resource(
-        id=f"{wait.kind}:{pid}:{where or wait.thread.id}",
+        id=f"{wait.kind}:{wait.name}"
+        if wait.kind in ASKING
+        else f"{wait.kind}:{pid}:{where or wait.thread.id}",
         kind=kind,
         name=wait.name,
         identity=f"{where} in process {pid}" if where else "",
     )
+
+
+def _of_channels(wait: Blocked, channels: list[Channel]) -> Resource:
+    """Describe what a thread waits on by what its descriptors are."""
+    key = "+".join(one.key or f"{wait.thread.stack.pid}/{one.fd}" for one in channels)
+    kinds = dict.fromkeys(one.kind for one in channels)
+    name = channels[0].name if len(channels) == 1 else ""
+    kind = _public(wait.target.type) if wait.target else " or ".join(kinds)
+    if len(channels) > 1:
+        kind = f"any of {len(channels)} descriptors ({kind})"
+    return Resource(id=f"{wait.kind}:{key}", kind=kind, name=wait.name or name, identity=key)
 
 
 def _public(name: str) -> str:

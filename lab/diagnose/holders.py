@@ -39,6 +39,8 @@ class Holder:
     nobody: NoHolder | None = None
     name: str = ""
     """What the holder's source calls the lock."""
+    outside: bool = False
+    """Whether somebody outside the tree could end the wait."""
 
 
 class Claims:

@@ -21,6 +21,9 @@ from lab.model import (
 )
 
 _PARTS = ("queue.", "multiprocessing.queues.", "multiprocessing.pool.", "concurrent.futures.")
+_THROUGH = ("_handle", "sock", "_sock", "raw", "buffer", "_connection")
+"""The attributes by which what is open wraps a descriptor, or what has one."""
+_OPEN = ("_socket.socket", "_io.FileIO")
 HELPERS = ("resource tracker", "forkserver")
 
 
@@ -71,6 +74,21 @@ def _own_part(capture: ProcessCapture, stack: ThreadStack) -> ThreadStack:
         if frame.function == "Popen._launch" and frame.file.endswith("/popen_fork.py"):
             return msgspec.structs.replace(stack, frames=stack.frames[:index])
     return stack
+
+
+def _descriptor(objects: dict[int, RemoteObject], thing: RemoteObject) -> int | None:
+    """Return the descriptor of something that is open, or of what it wraps; else ``None``."""
+    for _ in range(4):
+        if thing.text.isdigit() and {thing.type, *thing.bases} & set(_OPEN):
+            return int(thing.text)
+        name = next((n for n in _THROUGH if n in thing.attributes), "")
+        inner = objects.get(thing.attributes[name]) if name else None
+        if inner is None:
+            return None
+        if name == "_handle":
+            return int(inner.text) if inner.text.isdigit() else None
+        thing = inner
+    return None
 
 
 class Scene:
@@ -171,6 +189,18 @@ class Scene:
         """Return the address in local variable ``name`` of a frame."""
         locals_ = thread.frames[index].locals
         return next((one.address for one in locals_ if one.name == name), None)
+
+    def descriptors(self, thread: Thread, frame: Frame) -> set[int]:
+        """Return the descriptors of the sockets, files and connections that a frame refers to.
+
+        Those among its locals, and among the attributes of its locals.
+        """
+        objects = thread.process.objects
+        near = [thing for local in frame.locals if (thing := objects.get(local.address or 0))]
+        near += [
+            one for thing in near for a in thing.attributes.values() if (one := objects.get(a))
+        ]
+        return {fd for thing in near if (fd := _descriptor(objects, thing)) is not None}
 
     def line(self, thread: Thread, index: int | None, line: int | None = None) -> SourceLine:
         """Return the line that a frame is at; that of the innermost one when ``index`` is None."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+from textwrap import shorten
 
 from lab.diagnose.blocked import LOCK
 from lab.diagnose.cause import Finding
-from lab.diagnose.edges import Link
+from lab.diagnose.edges import ASKING, ON_DESCRIPTORS, Link
 from lab.diagnose.futures import state_of
 from lab.diagnose.places import short
 from lab.model import NoHolder
@@ -18,6 +20,13 @@ _NOBODY = {
     NoHolder.INHERITED_BY_FORK: "which was copied, taken, by a fork: {because}",
 }
 _VERBS = {
+    "accept": "waits for a connection to",
+    "connect": "waits to connect by",
+    "poll": "waits for",
+    "file-lock": "waits for",
+    "child": "waits for the end of",
+    "sqlite": "asks again and again for",
+    "asks-for-file": "asks again and again for",
     "thread": "waits for the end of",
     "process": "waits for the end of",
     "subprocess": "waits for the end of",
@@ -33,9 +42,18 @@ _VERBS = {
 def thing(link: Link) -> str:
     """Return what is waited for: ``threading.Lock `theirs```."""
     name = f" `{link.resource.name}`" if link.resource.name else ""
-    if link.wait.kind in ("thread", "process", "subprocess") and link.holder.thread:
-        return f"{link.resource.kind} {link.holder.thread.label}"
+    if link.wait.kind in ("thread", "process", "subprocess", "child") and link.holder.thread:
+        return f"{link.resource.kind} {link.holder.thread.label}{_command(link)}"
     return f"{link.resource.kind}{name}"
+
+
+def _command(link: Link) -> str:
+    """Return the command line of the program that is waited for, in brackets."""
+    if link.wait.kind not in ("subprocess", "child") or link.holder.thread is None:
+        return ""
+    words = link.holder.thread.process.process.command
+    text = " ".join((PurePath(words[0]).name, *words[1:])) if words else ""
+    return f" (`{shorten(text, 60, placeholder='...')}`)" if text else ""
 
 
 def sentence(link: Link, links: Sequence[Link] = ()) -> str:
@@ -73,8 +91,8 @@ def _tail(link: Link) -> str:
     if link.holder.nobody:
         return ", " + _NOBODY[link.holder.nobody].format(because=link.holder.because)
     if link.wait.kind not in (LOCK, "import"):
-        piped = link.holder.thread and link.wait.kind in ("send", "receive")
-        return f": {link.holder.because}" if piped or state_of(link.wait) else ""
+        told = link.wait.kind in (*ON_DESCRIPTORS, *ASKING, "child", "gil") or state_of(link.wait)
+        return f": {link.holder.because}" if told else ""
     if link.holder.thread and link.holder.thread.id == link.waiter.id:
         who = "it holds itself"
     elif link.holder.thread:
@@ -99,6 +117,8 @@ def headline(finding: Finding, links: Sequence[Link]) -> str:
         return first + more
     if finding.cause is Cause.NONE:
         return _nothing_stuck(links)
+    if finding.cause is Cause.OUTSIDE_WAIT:
+        return f"Only what is outside the tree can end this: {sentence(chosen[0], links)}"
     if not chosen:
         return "Everything waits, and what would end the waiting is not known."
     if finding.cause is Cause.UNSATISFIED_WAIT:
@@ -109,7 +129,9 @@ def headline(finding: Finding, links: Sequence[Link]) -> str:
 
 def _nothing_stuck(links: Sequence[Link]) -> str:
     """Say that nothing is stuck for good, and who makes others wait meanwhile."""
-    slow = next((one for one in links if one.wait.kind == LOCK and one.holder.thread), None)
+    told = [o for o in links if o.holder.thread or o.wait.kind in (*ON_DESCRIPTORS, *ASKING)]
+    slow = next((o for o in told if o.wait.kind == LOCK and o.holder.thread), None)
+    slow = slow or next(iter(told), None)
     if slow is None:
         return "No thread waits for something that cannot come any more."
     return f"Nothing is stuck for good: {sentence(slow)}"
@@ -122,8 +144,8 @@ def _others(links: Iterable[Link]) -> str:
 
 def _other(link: Link) -> str:
     if link.wait.kind != LOCK or not link.holder.thread:
-        return (
-            f"{link.waiter.label} in turn {_VERBS.get(link.wait.kind, 'waits for')} {thing(link)}."
-        )
+        because = f": {link.holder.because}" if link.wait.kind in ON_DESCRIPTORS else ""
+        verb = _VERBS.get(link.wait.kind, "waits for")
+        return f"{link.waiter.label} in turn {verb} {thing(link)}{because}."
     what = f"`{link.resource.name}`" if link.resource.name else thing(link)
     return f"{link.waiter.label} in turn waits for {what}, which {link.holder.thread.label} holds."

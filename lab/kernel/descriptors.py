@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 
 from lab import procfs
+from lab.kernel.sets import Awaited
 from lab.kernel.sockdiag import unix_peer
 from lab.kernel.tree import OPEN, Ends, Tree
 
@@ -24,22 +24,22 @@ def end_of(tree: Tree, pid: int, fd: int) -> Ends:
     return OPEN(f"it waits on {target or f'descriptor {fd}'}, which the world outside may feed")
 
 
-def any_of(tree: Tree, pid: int, fds: Iterable[int] | None, call: str, *, timed: bool) -> Ends:
+def any_of(tree: Tree, pid: int, fds: Awaited | None, call: str, *, timed: bool) -> Ends:
     """Say how a wait for any one of several descriptors can end; ``None``: they are not known."""
     if fds is None:
         return Ends(call, timed=timed, because="the set of its descriptors cannot be read")
-    ends = [end_of(tree, pid, fd) for fd in sorted(set(fds))]
+    ends = [end_of(tree, pid, fd) for fd in sorted(fds)]
     key = f"{call}:" + ",".join(sorted({end.key for end in ends if end.key}))
     if timed:
-        return Ends(key, timed=True, because="its time-out will wake it")
+        return Ends(key, timed=True, because="its time-out will wake it", fds=fds)
     for end in ends:
         if not end.closed:
-            return Ends(key, because=end.because)
+            return Ends(key, because=end.because, fds=fds)
     if not ends:
         return Ends(key, because="it waits for nothing but a signal, which anybody may send")
     assuming = "; ".join(sorted({end.assuming for end in ends if end.assuming}))
     because = "; ".join(sorted({end.because for end in ends}))
-    return Ends(key, closed=True, because=because, assuming=assuming)
+    return Ends(key, closed=True, because=because, assuming=assuming, fds=fds)
 
 
 def _pipe(tree: Tree, target: str) -> Ends:
@@ -61,8 +61,24 @@ def _pidfd(tree: Tree, pid: int, fd: int) -> Ends:
 def _socket(tree: Tree, pid: int, inode: int) -> Ends:
     socket = tree.unix_sockets(pid).get(inode)
     if socket is None:
-        return OPEN("it waits on a socket, which the world outside may feed", f"socket:{inode}")
+        return _tcp(tree, pid, inode)
     return _listener(socket, inode) if socket.listening else _connected(tree, inode)
+
+
+def _tcp(tree: Tree, pid: int, inode: int) -> Ends:
+    """A connection of this machine with itself is closed when the tree has both of its ends."""
+    key = f"socket:{inode}"
+    peer = tree.inet(pid).peer(inode)
+    if peer is None or f"socket:[{peer}]" not in tree.held_inside:
+        return OPEN("it waits on a socket, which the world outside may feed", key)
+    if {f"socket:[{inode}]", f"socket:[{peer}]"} & tree.held_outside:
+        return OPEN("a process outside the tree holds an end of the TCP connection", key)
+    return Ends(
+        key,
+        closed=True,
+        because="both ends of the TCP connection are in the tree",
+        assuming="nobody outside the tree resets its TCP connections",
+    )
 
 
 def _connected(tree: Tree, inode: int) -> Ends:

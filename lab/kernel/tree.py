@@ -6,10 +6,11 @@ Everything is read at most once for each look at the tree, and only if a rule as
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from lab import procfs
+from lab.kernel.inet import Inet
 
 _FIRST_REAL_TIME = 34
 """glibc keeps 32 and 33 for itself; see signal(7), "Real-time signals"."""
@@ -28,6 +29,8 @@ class Ends:
     because: str = ""
     assuming: str = ""
     """What ``closed`` takes for granted and the kernel does not show."""
+    fds: Mapping[int, str] = field(default_factory=dict)
+    """The descriptors that it waits on, and what for: ``r``, ``w``, ``rw`` or ``lock``."""
 
 
 def OPEN(because: str, key: str = "") -> Ends:  # noqa: N802 - reads as the constant it stands for
@@ -46,6 +49,7 @@ class Tree:
         self._maps: dict[int, list[procfs.Mapping]] = {}
         self._alarms: dict[int, str] = {}
         self._sockets: dict[int, dict[int, procfs.UnixSocket]] = {}
+        self._inet: dict[int, Inet] = {}
 
     def fds(self, pid: int) -> dict[int, str]:
         """Return ``{fd: target}`` of a process."""
@@ -85,6 +89,17 @@ class Tree:
         if pid not in self._sockets:
             self._sockets[pid] = procfs.unix_sockets(pid)
         return self._sockets[pid]
+
+    def unix_path(self, inode: int) -> str:
+        """Return the path to which a Unix socket is bound, if one that was listed is."""
+        found = (table[inode] for table in self._sockets.values() if inode in table)
+        return next((one.path for one in found), "")
+
+    def inet(self, pid: int) -> Inet:
+        """Return the TCP and UDP sockets of the network namespace that ``pid`` is in."""
+        if pid not in self._inet:
+            self._inet[pid] = Inet(pid)
+        return self._inet[pid]
 
     def futex(self, pid: int, address: int) -> Ends:
         """Say which word of memory a shared futex is, and whether somebody outside shares it.

@@ -36,8 +36,8 @@ _STATES = {
 _SLEEPS = {"nanosleep", "clock_nanosleep", "restart_syscall"}
 _SIGNALS = {"pause", "rt_sigsuspend", "rt_sigtimedwait"}
 _ON_ONE_FD = {
-    "read", "write", "readv", "writev", "recvfrom", "recvmsg", "sendto", "sendmsg",
-    "accept", "accept4",
+    "read": "r", "readv": "r", "recvfrom": "r", "recvmsg": "r", "accept": "r", "accept4": "r",
+    "write": "w", "writev": "w", "sendto": "w", "sendmsg": "w", "connect": "w",
 }  # fmt: skip
 
 
@@ -80,6 +80,7 @@ def _thread(tree: Tree, pid: int, tid: int) -> ThreadWait | None:
         closed=ends.closed,
         because=ends.because,
         assuming=ends.assuming,
+        fds=dict(ends.fds),
         runs=runs,
     )
 
@@ -106,7 +107,7 @@ def _classify(tree: Tree, pid: int, tid: int, state: str) -> tuple[str, Ends]:
     ends = _of_call(tree, pid, call)
     alarm = tree.alarm(pid, _KERNEL_SIGNALS) if ends.closed else ""
     if alarm:
-        ends = OPEN(alarm, ends.key)
+        ends = replace(OPEN(alarm, ends.key), fds=ends.fds)
     return call.name, ends
 
 
@@ -116,7 +117,8 @@ def _of_call(tree: Tree, pid: int, call: syscalls.Call) -> Ends:
     if call.name in _SIGNALS:
         return OPEN("it waits for a signal, which anybody may send")
     if call.name in _ON_ONE_FD:
-        return end_of(tree, pid, call.arguments[0])
+        fd = call.arguments[0] & 0xFFFFFFFF
+        return replace(end_of(tree, pid, fd), fds={fd: _ON_ONE_FD[call.name]})
     rule = _RULES.get(call.name)
     return (
         rule(tree, pid, call.arguments) if rule else OPEN(f"{call.name} may be ended from outside")
@@ -162,14 +164,14 @@ def _wait_for(tree: Tree, pid: int, child: int | None) -> Ends:
 
 def _flock(tree: Tree, pid: int, a: tuple[int, ...]) -> Ends:
     """See flock(2) and fcntl(2): the first argument is the descriptor."""
-    return file_lock(tree, pid, a[0])
+    return replace(file_lock(tree, pid, a[0]), fds={a[0]: "lock"})
 
 
 def _fcntl(tree: Tree, pid: int, a: tuple[int, ...]) -> Ends:
     """See fcntl(2): F_SETLKW is 7, F_OFD_SETLKW is 38."""
     if a[1] not in (7, 38):
         return OPEN(f"fcntl command {a[1]} is no wait for a lock")
-    return file_lock(tree, pid, a[0])
+    return replace(file_lock(tree, pid, a[0]), fds={a[0]: "lock"})
 
 
 def _poll(tree: Tree, pid: int, a: tuple[int, ...]) -> Ends:

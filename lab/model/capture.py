@@ -7,6 +7,7 @@ import enum
 import msgspec
 
 from lab.model.base import Record
+from lab.model.channel import Channel, LockedFile
 from lab.model.tree import ProcessInfo, ThreadWait
 
 
@@ -79,6 +80,21 @@ class RemoteObject(Record, frozen=True, kw_only=True):
     lock: LockState | None = None
 
 
+class Gil(Record, frozen=True, kw_only=True):
+    """The global interpreter lock of a process: where it lies, who has it, if it changed hands."""
+
+    start: int
+    end: int
+    holder_ident: int | None
+    """``threading.get_ident()`` of the thread that holds it; ``None`` when nobody does."""
+    switches: int
+    """How often it has been given to another thread."""
+    kept_s: float = 0.0
+    """For how long it was watched, when all that time one thread had it; else 0."""
+    waiters: tuple[int, ...] = ()
+    """The thread ids that were then seen to wait for it."""
+
+
 class ProcessCapture(Record, frozen=True, kw_only=True):
     """All that was seen of one process at one moment."""
 
@@ -91,8 +107,11 @@ class ProcessCapture(Record, frozen=True, kw_only=True):
     searched: tuple[str, ...] = ()
     """Keys of the locks for which all of its memory was searched: what ``objects`` does not show
     of them, it does not have."""
-    pipe_ends: dict[str, str] = msgspec.field(default_factory=dict)
-    """The pipes it has open, by the kernel's key: ``r``, ``w`` or ``rw``."""
+    channels: dict[int, Channel] = msgspec.field(default_factory=dict)
+    """What is behind the descriptors that its threads wait on, by number."""
+    gil: Gil | None = None
+    locked_files: tuple[LockedFile, ...] = ()
+    """The locks, anybody's, on the files that it has open or that its variables name."""
     forked: bool = False
     """Whether it was forked without exec, and so began with a copy of its parent's memory."""
     tool: str = ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from lab.model.base import Record
 from lab.scenario import OutcomeKind
 
@@ -48,6 +50,8 @@ class ThreadWait(Record, frozen=True, kw_only=True):
     because: str = ""
     assuming: str = ""
     """What ``closed`` takes for granted because the kernel does not show it."""
+    fds: dict[int, str] = msgspec.field(default_factory=dict)
+    """The descriptors that it waits on, and what for: ``r``, ``w``, ``rw`` or ``lock``."""
     runs: int = 0
     """How often the thread had been given a CPU (the third field of ``schedstat``)."""
     first_seen_s: float | None = None

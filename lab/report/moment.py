@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lab.model import CaptureStatus, Dump, Edge, ThreadMoment
+from lab.model import CaptureStatus, Dump, Edge, Evidence, ThreadMoment
 from lab.report.words import duration, place
 
 STATES = {
@@ -91,7 +91,12 @@ def _waiting(dump: Dump, moment: ThreadMoment, edge: Edge | None) -> list[Text]:
         return [Text(kernel, style="dim"), Text("")]
     thing = next(r for r in dump.diagnosis.resources if r.id == edge.resource)
     labels = {actor.id: actor.label for actor in dump.diagnosis.actors}
-    holder = labels.get(edge.holder or "", "") or str(edge.no_holder or "unknown")
+    if edge.holder is None and edge.no_holder is None:
+        known = "" if edge.evidence is Evidence.CONFIRMED else "unknown\n"
+        style = "" if edge.evidence is Evidence.CONFIRMED else "dim"
+        held = Text.assemble(known, (edge.because, style))
+        return [Text(f"{thing.kind}\n{thing.name}".strip()), held]
+    holder = labels.get(edge.holder or "", "") or str(edge.no_holder)
     since = f"since {place(edge.held_at)}\n" if edge.held_at is not None else ""
     evidence = str(edge.evidence).replace("-", " ")
     held = Text.assemble(holder, "\n", since, (f"({evidence})", "dim"))

@@ -47,6 +47,7 @@ CAUSES = {
     Cause.SELF_DEADLOCK: "Self-deadlock",
     Cause.ABANDONED_LOCK: "Abandoned lock",
     Cause.UNSATISFIED_WAIT: "A wait that nobody can end",
+    Cause.OUTSIDE_WAIT: "Waits for the outside",
     Cause.UNKNOWN: "Cause unknown",
 }
 EVIDENCE = {

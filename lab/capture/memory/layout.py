@@ -50,6 +50,17 @@ LIST_ITEMS = 24
 CELL_CONTENT = 16
 MODULE_DICT = 16
 
+DESCRIPTOR = 16
+"""``sock_fd`` of PySocketSockObject, and ``fd`` of fileio."""
+
+WRAPPED = (
+    ("_io.BufferedReader", "raw", 16),
+    ("_io.BufferedWriter", "raw", 16),
+    ("_io.BufferedRandom", "raw", 16),
+    ("_io.TextIOWrapper", "buffer", 32),
+)
+"""Where a file object keeps what it wraps: ``buffered.raw`` and ``textio.buffer``."""
+
 # PyASCIIObject, PyCompactUnicodeObject
 STR_LENGTH = 16
 STR_STATE = 32
@@ -95,8 +106,10 @@ class Layout:
     inline_values: bool
     """3.13 and later: attributes lie behind the instance, not in a block of their own."""
     lock_is_mutex: bool
-    frames: FrameLayout | None
     """3.14 and later: a lock is a byte in the object (PyMutex), not a pointer to a semaphore."""
+    frames: FrameLayout | None
+    gil: int | None = None
+    """Where the interpreter state points at its GIL."""
 
 
 LAYOUT_312 = Layout(
@@ -118,6 +131,7 @@ LAYOUT_312 = Layout(
         code_names=96,
         code_kinds=104,
     ),
+    gil=384,
 )
 """``offsetof(_PyRuntimeState, interpreters.head)`` and ``offsetof(PyInterpreterState,
 imports.modules)`` in 3.12; 3.12 has no ``_Py_DebugOffsets``."""
@@ -126,6 +140,7 @@ COOKIE = b"xdebugpy"
 _DEBUG_OFFSETS_SIZE = 344
 _FREE_THREADED = 2
 _INTERPRETERS_HEAD = 5
+_CEVAL_GIL = 14
 _IMPORTS_MODULES = {(3, 13): (11,), (3, 14): (12, 11)}
 """Releases of 3.14 have ``threads_main`` before it, which early versions did not."""
 
@@ -149,6 +164,7 @@ def read_layout(version: tuple[int, int], runtime: bytes) -> Layout | None:
         inline_values=True,
         lock_is_mutex=version >= (3, 14),
         frames=_frames_313(words) if version == (3, 13) else None,
+        gil=words[_CEVAL_GIL] if version == (3, 13) else None,
     )
 
 

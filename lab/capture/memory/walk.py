@@ -46,7 +46,11 @@ WAITABLE: dict[str, tuple[str, ...]] = {
     "multiprocessing.queues.SimpleQueue": ("_rlock", "_wlock", "_reader", "_writer"),
     "multiprocessing.connection._ConnectionBase": ("_handle",),
     "multiprocessing.pool.ApplyResult": ("_event", "_job"),
-    "subprocess.Popen": ("pid", "returncode"),
+    "subprocess.Popen": ("pid", "returncode", "stdin", "stdout", "stderr"),
+    "_socket.socket": (),
+    "_io.FileIO": (),
+    "_io._BufferedIOBase": (),
+    "_io.TextIOWrapper": (),
 }  # fmt: skip
 """What a thread can wait for, by the name of a base class, and the attributes that tell more."""
 
@@ -109,10 +113,19 @@ def _read(objects: Objects, address: int, facts: TypeFacts, words: Collection[st
         address=address,
         type=facts.name,
         bases=facts.bases[1:],
-        text=objects.text(address) if facts.name in _VALUES else "",
+        text=_text(objects, address, facts),
         attributes=dict(_attributes(objects, address, facts, words)),
         lock=read_lock(objects, address, facts.name) if facts.name in LOCK_TYPES else None,
     )
+
+
+def _text(objects: Objects, address: int, facts: TypeFacts) -> str:
+    """Return a value as text; of a socket or a file its descriptor."""
+    if facts.name in _VALUES:
+        return objects.text(address)
+    if "_socket.socket" in facts.bases or "_io.FileIO" in facts.bases:
+        return str(objects.memory.signed(address + at.DESCRIPTOR, 4))
+    return ""
 
 
 def _attributes(
@@ -125,6 +138,7 @@ def _attributes(
     if wanted is not None:
         own = objects.attributes(address)
         yield from ((name, own[name]) for name in wanted if name in own)
+        yield from _wrapped(objects, address, facts)
         if not _is_users(facts):
             return
     if set(_CONTAINERS) & set(facts.bases):
@@ -140,6 +154,13 @@ def _attributes(
         yield from _matching(objects, namespace, words)
     else:
         yield from _users_attributes(objects, address, facts, words)
+
+
+def _wrapped(objects: Objects, address: int, facts: TypeFacts) -> Iterator[tuple[str, int]]:
+    """Yield what a file object written in C wraps: the file itself, or the buffer around it."""
+    for kind, name, offset in at.WRAPPED:
+        if kind in facts.bases and (inner := objects.memory.word(address + offset)):
+            yield name, inner
 
 
 def _matching(
@@ -167,6 +188,10 @@ def _is_users(facts: TypeFacts) -> bool:
         "_frozen_importlib",
         "concurrent",
         "subprocess",
+        "socket",
+        "_socket",
+        "_io",
+        "ssl",
     )
 
 

@@ -78,9 +78,9 @@ def _wait_ready(program: subprocess.Popen[bytes]) -> None:
     assert program.stdout.readline().strip() == b"ready"
 
 
-def settle(root: int, *, looks: int = 6, pause_s: float = 0.02) -> None:
+def settle(root: int, *, looks: int = 6, pause_s: float = 0.02, at_most_s: float = 5.0) -> None:
     """Return when nothing in the tree has run for some looks in a row, or after a while."""
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + at_most_s
     before, same = None, 0
     while same < looks and time.monotonic() < deadline:
         threads = [(pid, tid) for pid in tree(root) for tid in procfs.thread_ids(pid)]
@@ -142,12 +142,12 @@ def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 @pytest.fixture
 def look(start: Callable[..., subprocess.Popen[bytes]]) -> Callable[..., Seen]:
-    """Run a program and diagnose it: when it is still, or ``at_once``."""
+    """Run a program and diagnose it: when it is still, after ``at_most_s``, or ``at_once``."""
 
-    def see(name: str, *arguments: str, at_once: bool = False) -> Seen:
+    def see(name: str, *arguments: str, at_once: bool = False, at_most_s: float = 5.0) -> Seen:
         root = start(name, *arguments).pid
         if not at_once:
-            settle(root)
+            settle(root, at_most_s=at_most_s)
         snapshot, reports = take_snapshot(tree(root), taken_s=0.0)
         diagnosis = diagnose(snapshot)
         again = msgspec.json.decode(msgspec.json.encode(snapshot), type=Snapshot)

@@ -86,9 +86,9 @@ def test_a_wait_that_nobody_can_satisfy(
 def test_both_ends_of_a_pipe_are_waited_on(look: Callable, method: str) -> None:
     seen = look("processes.py", "pipe", method)
 
-    assert seen.diagnosis.cause is Cause.UNSATISFIED_WAIT
-    assert seen.edge("main", "main-receives").holder is None
-    assert seen.edge("worker-1", "pipe-receives").holder is None
+    assert seen.diagnosis.cause is Cause.WAIT_CYCLE
+    assert seen.holder("main", "main-receives") == ("worker-1", None)
+    assert seen.holder("worker-1", "pipe-receives") == ("main", None)
 
 
 def test_a_child_that_is_joined_before_its_queue_is_drained(look: Callable, method: str) -> None:

@@ -229,7 +229,8 @@ def test_names_of_processes() -> None:
     assert label_of(module, "", root=False, forked=False) == "http.server 5"
     tracker = _info(python="3", command=("python", "-c", "from multiprocessing.resource_tracker"))
     assert label_of(tracker, "", root=False, forked=False) == "resource tracker"
-    assert label_of(_info(executable="/bin/sleep"), "", root=False, forked=False) == "sleep"
+    assert label_of(_info(executable="/bin/sleep"), "", root=False, forked=False) == "sleep 5"
+    assert label_of(_info(executable="/bin/sleep"), "", root=True, forked=False) == "sleep"
 
 
 def test_a_program_that_is_no_python_is_seen_by_the_kernel_only(sleeper: subprocess.Popen) -> None:

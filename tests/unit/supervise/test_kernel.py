@@ -13,6 +13,7 @@ import pytest
 
 from lab import procfs
 from lab.kernel import thread_waits
+from lab.kernel.inet import Address, Inet
 from lab.kernel.sets import epoll_set, poll_set, select_set
 from lab.kernel.sockdiag import unix_peer
 
@@ -27,7 +28,7 @@ def inode(channel: socket.socket) -> int:
 
 def test_the_set_of_a_poll_skips_negative_descriptors():
     raw = ctypes.create_string_buffer(struct.pack("=ihhihhihh", 5, 1, 0, -1, 1, 0, 900, 4, 0))
-    assert poll_set(ME, ctypes.addressof(raw), 3) == [5, 900]
+    assert poll_set(ME, ctypes.addressof(raw), 3) == {5: "r", 900: "w"}
 
 
 def test_a_set_that_cannot_be_read_is_not_known():
@@ -40,15 +41,15 @@ def test_the_sets_of_a_select():
     first = ctypes.create_string_buffer(struct.pack("=QQ", 1 << 3, 1 << 1))
     second = ctypes.create_string_buffer(struct.pack("=QQ", 1 << 9, 1 << 2))
     addresses = (ctypes.addressof(first), 0, ctypes.addressof(second))
-    assert select_set(ME, 66, addresses) == [3, 9, 65]
-    assert select_set(ME, 67, addresses) == [3, 9, 65, 66]
+    assert select_set(ME, 66, addresses) == {3: "r", 9: "r", 65: "r"}
+    assert select_set(ME, 67, addresses) == {3: "r", 9: "r", 65: "r", 66: "r"}
 
 
 def test_the_set_of_an_epoll():
     reader, writer = os.pipe()
     with select.epoll() as epoll:
         epoll.register(reader, select.EPOLLIN)
-        assert epoll_set(ME, epoll.fileno()) == [reader]
+        assert epoll_set(ME, epoll.fileno()) == {reader: "r"}
     os.close(reader)
     os.close(writer)
 
@@ -74,6 +75,27 @@ def test_the_other_end_of_a_socket_pair():
     with a, b:
         assert unix_peer(inode(a)) is None
     assert unix_peer(4_000_000_000) is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_other_end_of_a_tcp_connection(host):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection((host, port)) as client:
+            before = Inet(ME)
+            assert before.peer(inode(client)) is None, "nobody has accepted it"
+            listener = before.get(inode(server))
+            assert listener is not None
+            assert listener.state == "listening"
+            assert before.listener(Address(host, port)) == listener
+            channel, _ = server.accept()
+            with channel:
+                after = Inet(ME)
+                assert after.peer(inode(client)) == inode(channel)
+                assert after.peer(inode(channel)) == inode(client)
+                assert after.peer(inode(server)) is None
+    assert Inet(ME).get(4_000_000_000) is None
 
 
 def test_the_running_thread_is_not_closed():
