@@ -18,6 +18,7 @@ from __future__ import annotations
 import builtins
 import difflib
 import importlib
+import itertools
 import json
 import mmap
 import multiprocessing
@@ -58,18 +59,26 @@ class Passes:
     def __init__(self, directory: str, name: str, count: int) -> None:
         path = os.path.join(directory, f"worker-{os.getpid()}-{threading.get_native_id()}")  # noqa: PTH118
         text = bytes(count * COUNTER.size) + name.encode()
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            os.write(fd, text)
-            self._map = mmap.mmap(fd, len(text))
-        finally:
-            os.close(fd)
+            self._map = _mapped(path, text)
+        except OSError:  # a planted limit, or a full disk: that is the program's to meet, not ours
+            self._map = mmap.mmap(-1, len(text))
+        self._counts = [itertools.count(1) for _ in range(count)]
 
     def one_more(self, number: int) -> int:
         """Count a pass of fault ``number`` and return how many there were."""
-        (seen,) = COUNTER.unpack_from(self._map, number * COUNTER.size)
-        COUNTER.pack_into(self._map, number * COUNTER.size, seen + 1)
-        return int(seen) + 1
+        seen = next(self._counts[number])  # one step, also among the threads of a process
+        COUNTER.pack_into(self._map, number * COUNTER.size, seen)
+        return seen
+
+
+def _mapped(path: str, text: bytes) -> mmap.mmap:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(fd, text)
+        return mmap.mmap(fd, len(text))
+    finally:
+        os.close(fd)
 
 
 class Armed:
@@ -81,7 +90,7 @@ class Armed:
         self._spare = os.path.dirname(self.directory) + os.sep  # noqa: PTH120
         self._main_pid = int(plan["main_pid"])
         self._threads = bool(plan["threads"])
-        self._passes: dict[tuple[int, int], Passes] = {}
+        self._passes: dict[tuple[int, str], Passes] = {}
         self._by_point: dict[str, list[int]] = {START: []}
         self._by_code: dict[CodeType, list[int]] = {}
 
@@ -122,7 +131,7 @@ class Armed:
 
     def _began(self, code: CodeType, _offset: int) -> None:
         if code in self._starts:
-            self._register()
+            self._register(self.worker())
             self.passed(START)
         numbers = self._by_code.get(code)
         if numbers:
@@ -133,7 +142,7 @@ class Armed:
         for number in numbers:
             fault = self.faults[number]
             assert not isinstance(fault.trigger, After)
-            passes = self._register().one_more(number)
+            passes = self._register(worker).one_more(number)
             if fault.hits(worker) and passes == fault.trigger.nth and self._claim(number, worker):
                 harm.at_the_point(fault, exception_of, self._spare)
 
@@ -145,12 +154,13 @@ class Armed:
         thread = threading.current_thread()
         return thread.name if self._threads and thread is not threading.main_thread() else MAIN
 
-    def _register(self) -> Passes:
+    def _register(self, worker: str) -> Passes:
         """Return the counters of this worker; the first time, the lab learns of it by that."""
-        key = (os.getpid(), threading.get_ident())
+        key = (os.getpid(), worker)
         found = self._passes.get(key)
         if found is None:
-            found = self._passes[key] = Passes(self.directory, self.worker(), len(self.faults))
+            made = Passes(self.directory, worker, len(self.faults))
+            found = self._passes.setdefault(key, made)
         return found
 
     def _claim(self, number: int, worker: str) -> bool:

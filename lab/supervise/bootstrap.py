@@ -8,7 +8,6 @@ must stay harmless; what those workers need of ``sys.path`` they are given by ``
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import os
@@ -62,11 +61,8 @@ def prepare(spec: dict[str, Any]) -> Callable[[], None]:
     program = scenario.corrected if spec["corrected"] else scenario.faulty
     method = spec["start_method"]
     variant = Variant(Workers(spec["workers"]), StartMethod(method) if method else None)
-    around: Any = contextlib.nullcontext
-    wrapper = None
-    if spec["wrapper"]:
-        hook = resolve(spec["wrapper"])(**spec["wrapper_arguments"])
-        around, wrapper = hook.main, hook.worker
+    hook: Any = resolve(spec["wrapper"])(**spec["wrapper_arguments"]) if spec["wrapper"] else None
+    wrapper = hook.worker if hook else None
     kit = Kit(
         variant, seed=spec["seed"], wrapper=wrapper, observations=spec.get("observations", "")
     )
@@ -74,11 +70,15 @@ def prepare(spec: dict[str, Any]) -> Callable[[], None]:
     passed = _arm(spec, threads=not method)
 
     def run() -> None:
-        with around():
-            passed("start")
-            program(kit, **spec["parameters"])
+        passed("start")
+        program(kit, **spec["parameters"])
 
-    return run
+    def run_measured() -> None:
+        with hook.main():
+            run()
+
+    # Without a hook no `with` is on the stack: a diagnosis would have to ask whether it is a lock.
+    return run_measured if hook else run
 
 
 def _arm(spec: dict[str, Any], *, threads: bool) -> Callable[[str], None]:

@@ -62,7 +62,7 @@ def test_one_scenario_says_where_it_has_no_fault() -> None:
         ([], "no scenario is named; wanted: a name, --tag or --all"),
         (["deadlock", "--all"], "deadlock with --tag or --all"),
         (["--all", "--set", "workers=3"], "--set with --tag or --all"),
-        (["--tag", "pipes"], "no scenario has the tag 'pipes'; wanted: did you mean 'pipe'?"),
+        (["--tag", "pipes"], "no scenario has the tag 'pipes'; wanted: did you mean 'pipe'"),
     ],
 )
 def test_what_does_not_go_together(words: list[str], said: str) -> None:
