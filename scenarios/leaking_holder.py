@@ -112,6 +112,6 @@ SCENARIO = Scenario(
     healthy=healthy,
     faults=("memory=48MiB:worker-1@start",),
     parameters=(Parameter("pieces", 128, "MiB to be leaked", minimum=64, maximum=512),),
-    tags=("broken", "limit", "lock"),
+    tags=("broken", "limit", "lock", "leak"),
     claims=("T8", "P6"),
 )

@@ -120,4 +120,5 @@ SCENARIO = Scenario(
     ),
     tags=("cost", "memory"),
     claims=("P7", "P4"),
+    timeout_s=60.0,
 )

@@ -12,6 +12,8 @@ EVERY = (THREADS, FORK, FORKSERVER, SPAWN)
 
 OTHERS = "CPUs used by others"
 """The figure that is added to those of every program: how busy the machine was beside it."""
+LEAK = "leak"
+"""The tag of scenarios in which memory leaks: their corrected version leaks as much."""
 
 BUSY = 0.25
 """The greatest share of the CPUs that others may use while what needs them is measured."""

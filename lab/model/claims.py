@@ -53,6 +53,7 @@ class Tried(Record, frozen=True, kw_only=True):
     scenario: str
     tags: tuple[str, ...]
     variant: Variant
+    corrected: bool = False
     cause: Cause
     """The root cause that the ground truth names."""
     outcome: OutcomeKind

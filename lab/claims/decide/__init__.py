@@ -72,7 +72,7 @@ def _verdict(id_: str, rule: Rule, asked: Evidence, evidence: str) -> ClaimVerdi
     try:
         found = rule.decide(asked)
     except Unmeasured as problem:
-        found = Conclusion(ClaimVerdictKind.NOT_MEASURABLE, str(problem))
+        found = Conclusion(ClaimVerdictKind.NOT_MEASURABLE, str(problem), problem.figures)
     return ClaimVerdict(
         id=id_,
         claim=rule.claim,

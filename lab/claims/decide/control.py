@@ -19,7 +19,7 @@ from lab.claims.decide.evidence import (
     ratios,
 )
 from lab.claims.programs.stopping import DEADLINE_S
-from lab.claims.terms import FORK, THREADS
+from lab.claims.terms import FORK, LEAK, THREADS
 from lab.model import Figure, Tried
 from lab.scenario import OutcomeKind, Workers
 
@@ -30,9 +30,6 @@ RARE = 0.1
 PRONE = 1.25
 """How many times as many shapes deadlock with threads as with processes."""
 AS_PRONE = 1.0
-LEAK = "leak"
-"""The tag of scenarios in which memory leaks."""
-
 STATES = ("busy", "lock-blocked", "sleeping")
 SIGNALS = ("interrupt", "kill")
 
@@ -45,8 +42,8 @@ EXPLAINED = (
     f"if not, but a race shows by chance in less than {RARE:.0%} of executions"
 )
 DEADLOCKED = (
-    f"shapes that deadlock with threads over those with processes: holds from {PRONE:g} if leaking "
-    f"memory provokes one too, with a limit above {AS_PRONE:g}"
+    f"shapes that deadlock with threads over those with processes: holds from {PRONE:g} if a leak "
+    f"deadlocks threads that take their locks by `with`, with a limit above {AS_PRONE:g}"
 )
 
 
@@ -144,7 +141,7 @@ def t7(e: Evidence) -> Conclusion:
 
 def t8(e: Evidence) -> Conclusion:
     """Judge in how many shapes threads deadlock, beside processes, and whether a leak does it."""
-    shapes = [each for each in e.record.tried if "deadlock" in each.tags]
+    shapes = [t for t in e.record.tried if "deadlock" in t.tags and not t.corrected]
     if not shapes:
         raise Unmeasured("no deadlock scenario was run")
     threads, processes = (_hung(shapes, kind) for kind in Workers)
@@ -152,25 +149,47 @@ def t8(e: Evidence) -> Conclusion:
         raise Unmeasured("no shape deadlocked with processes, so there is nothing to compare with")
     over = (len(threads) / len(processes),)
     kind = grade(over, holds=PRONE, limited=AS_PRONE + 1e-9)
+    by_leak, words, leaks = _by_leak(e)
+    if not by_leak:
+        kind = at_most(kind, LIMITED)
     reason = (
         f"of {len({t.scenario for t in shapes})} shapes tried, {len(threads)} deadlocked with "
-        f"threads and {len(processes)} with processes, unprovoked"
+        f"threads and {len(processes)} with processes, unprovoked; {words}"
     )
-    leaks = [each for each in e.record.tried if LEAK in each.tags]
-    if not leaks:
-        kind = at_most(kind, LIMITED)
-        reason += "; whether leaking memory provokes one was not tried"
-    elif not any(t.outcome is OutcomeKind.DEADLOCKED for t in leaks):
-        kind = at_most(kind, LIMITED)
-        reason += f"; leaking memory under a limit provoked none in {len(leaks)} trials"
     figures = (
         figure("shapes that deadlock, threads over processes", over, decides=True),
+        *leaks,
         figure("shapes that deadlocked with threads", (len(threads),)),
         figure("shapes that deadlocked with processes", (len(processes),)),
         *_survivors(shapes),
-        *([figure("leaks that ended in a deadlock", _deadlocks(leaks))] if leaks else []),
     )
     return Conclusion(kind, reason, figures)
+
+
+def _by_leak(e: Evidence) -> tuple[bool, str, list[Figure]]:
+    """Say whether a leak by itself deadlocks threads, in words too, and the figures of leaks."""
+    leaks = [each for each in e.record.tried if LEAK in each.tags]
+    careful = [each for each in leaks if each.corrected]
+    if not careful:
+        return False, "whether leaking memory provokes one was not tried", []
+    names = {False: "taken and given back by hand", True: "taken by `with`"}
+    figures = [
+        figure(
+            f"leaks that ended in a deadlock, {kind}, locks {names[corrected]}",
+            [float(t.outcome is OutcomeKind.DEADLOCKED) for t in tried],
+            decides=corrected and kind is Workers.THREADS,
+        )
+        for corrected in (True, False)
+        for kind in Workers
+        if (tried := [t for t in leaks if (t.corrected, t.variant.workers) == (corrected, kind)])
+    ]
+    both = _hung(careful, Workers.THREADS), _hung(careful, Workers.PROCESSES)
+    careless = sum(t.outcome is OutcomeKind.DEADLOCKED for t in leaks if not t.corrected)
+    words = (
+        f"leaking memory deadlocked {careless} of {len(leaks) - len(careful)} trials with locks "
+        f"taken by hand, and {sum(map(len, both))} of {len(careful)} with locks taken by `with`"
+    )
+    return bool(both[0]), words, figures
 
 
 def _hung(tried: Sequence[Tried], kind: Workers) -> set[str]:
@@ -179,10 +198,6 @@ def _hung(tried: Sequence[Tried], kind: Workers) -> set[str]:
         for each in tried
         if each.variant.workers is kind and each.outcome is OutcomeKind.DEADLOCKED
     }
-
-
-def _deadlocks(tried: Sequence[Tried]) -> Samples:
-    return tuple(float(each.outcome is OutcomeKind.DEADLOCKED) for each in tried)
 
 
 def _survivors(tried: Sequence[Tried]) -> list[Figure]:

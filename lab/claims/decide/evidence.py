@@ -29,7 +29,11 @@ type Samples = tuple[float, ...]
 
 
 class Unmeasured(Exception):  # noqa: N818 - an answer, and no error
-    """The record does not allow a verdict; the message says why."""
+    """The record does not allow a verdict; the message says why, ``figures`` show it."""
+
+    def __init__(self, reason: str, *figures: Figure) -> None:
+        self.figures = figures
+        super().__init__(reason)
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,9 @@ class Evidence:
         if len(kept) < min(2, len(found.samples)):
             raise Unmeasured(
                 f"other programs used {statistics.median(used):.1f} of {self.cpus} CPUs while "
-                f"{program} ran ({variant.label}); the limit is {limit:g}"
+                f"{program} ran ({variant.label}); the limit is {limit:g}",
+                figure(f"{name}, {variant.label}, meanwhile", found.samples, found.unit),
+                figure("CPUs that other programs used", used, decides=True),
             )
         return kept
 
@@ -154,7 +160,8 @@ def grade(samples: Samples, *, holds: float, limited: float) -> ClaimVerdictKind
     if len({of(value) for value in samples}) > 1 and spread > NOISE:
         raise Unmeasured(
             f"too noisy: samples from {min(samples):.3g} to {max(samples):.3g} lie on both sides "
-            f"of a threshold, and spread by {spread:.0%} of their median; the limit is {NOISE:.0%}"
+            f"of a threshold, and spread by {spread:.0%} of their median; the limit is {NOISE:.0%}",
+            figure("what is too noisy", samples, decides=True),
         )
     return of(median)
 

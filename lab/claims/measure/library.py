@@ -11,7 +11,7 @@ from typing import Any
 from lab import registry, runner
 from lab.claims.measure.contained import Step
 from lab.claims.measure.plan import PROGRAMS
-from lab.claims.terms import FORK, THREADS
+from lab.claims.terms import FORK, LEAK, THREADS
 from lab.errors import LabError
 from lab.hunts import contained
 from lab.model import (
@@ -26,7 +26,7 @@ from lab.model import (
 from lab.registry import Found
 from lab.scenario import Scenario, StartMethod, Variant, Workers
 
-QUICK = ("deadlock", "leak")
+QUICK = ("deadlock", LEAK)
 """The tags of the fault scenarios of the short version."""
 
 COST = "cost"
@@ -34,7 +34,7 @@ COST = "cost"
 
 
 def fault_scenarios(*, quick: bool) -> list[Found]:
-    """Return the scenarios that plant a fault: all that are installed, or those that hang."""
+    """Return the scenarios that plant a fault: all that are installed, or deadlocks and leaks."""
     found = [entry.found for entry in registry.installed() if entry.found]
     faulty = [each for each in found if COST not in each.scenario.tags]
     return [each for each in faulty if not quick or set(QUICK) & set(each.scenario.tags)]
@@ -77,10 +77,13 @@ def _variants(scenario: Scenario) -> tuple[Variant, ...]:
 
 
 def _try(found: Found, output: Path) -> Iterator[Tried]:
-    record = runner.run(_request(found, output, heap=False), lambda _event: None)
-    assert record.result is not None
-    for trial in record.result.trials:
-        yield _tried(record, trial, output.parent)
+    """Run the faulty version; of one that leaks the corrected one, too: it leaks as much."""
+    for corrected in (False, True) if LEAK in found.scenario.tags else (False,):
+        request = _request(found, output, heap=False, corrected=corrected)
+        record = runner.run(request, lambda _event: None)
+        assert record.result is not None
+        for trial in record.result.trials:
+            yield _tried(record, trial, output.parent)
 
 
 def _request(found: Found, output: Path, **options: Any) -> runner.RunRequest:
@@ -100,6 +103,7 @@ def _tried(record: RunRecord, trial: Trial, root: Path) -> Tried:
         scenario=record.header.scenario.name,
         tags=record.header.scenario.tags,
         variant=trial.variant,
+        corrected=trial.corrected,
         cause=record.header.expectations[trial.variant.slug].cause,
         outcome=trial.outcome.kind,
         verdict=trial.verdict.kind if trial.verdict else VerdictKind.INCONCLUSIVE,

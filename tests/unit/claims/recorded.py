@@ -112,12 +112,15 @@ def fault(
     answered: int | None = 7,
     outcome: OutcomeKind = OutcomeKind.DEADLOCKED,
     tags: tuple[str, ...] = ("deadlock",),
+    *,
+    corrected: bool = False,
 ) -> Tried:
     """A trial of a fault scenario."""
     return Tried(
         scenario=scenario,
         tags=tags,
         variant=variant,
+        corrected=corrected,
         cause=Cause.LOCK_CYCLE,
         outcome=outcome,
         verdict=VerdictKind.AS_EXPECTED,
@@ -138,6 +141,16 @@ def faults(both: Iterable[str], threads: Iterable[str], processes: Iterable[str]
     ]
 
 
+def leak(deadlocked: bool) -> list[Tried]:
+    """Trials of a leak: with locks taken by hand it deadlocks, and so by `with` if it is said."""
+    outcome = OutcomeKind.DEADLOCKED if deadlocked else OutcomeKind.EXITED
+    return [
+        fault("leak", variant, None, kind, ("leak",), corrected=corrected)
+        for corrected, kind in ((False, OutcomeKind.DEADLOCKED), (True, outcome))
+        for variant in (THREADS, FORK)
+    ]
+
+
 def usual() -> Recorded:
     """A build with the GIL on a quiet machine with 2 CPUs."""
     r = Recorded()
@@ -149,7 +162,7 @@ def usual() -> Recorded:
     _put_ticks(r)
     _put_reach(r)
     _put_control(r)
-    r.tried = faults("abcd", "ef", "g")
+    r.tried = [*faults("abcd", "ef", "g"), *leak(deadlocked=False)]
     return r
 
 

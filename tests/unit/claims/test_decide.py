@@ -11,7 +11,6 @@ from lab.claims.decide import RULES, decide
 from lab.claims.measure.plan import NEEDS
 from lab.claims.terms import EVERY, FORK, FORKSERVER, SPAWN, THREADS
 from lab.model import ClaimVerdict, ClaimVerdictKind, Measurements, Missing
-from lab.scenario import OutcomeKind
 from tests.unit.claims.recorded import (
     KIB,
     STATES,
@@ -19,6 +18,7 @@ from tests.unit.claims.recorded import (
     fault,
     faults,
     free_threaded,
+    leak,
     single_cpu,
     speeds,
     ticks,
@@ -131,11 +131,11 @@ TURNED: list[tuple[str, ClaimVerdictKind, Change]] = [
     ("T7", HOLDS, lambda r: setattr(r, "tried", [
         fault(name, v, 4 if v is THREADS else 7) for name in "ab" for v in (THREADS, FORK)])),
     ("T7", FAILS, lambda r: r.put("race", "failures by chance", THREADS, 1500, 1600)),
-    ("T8", HOLDS, lambda r: setattr(r, "tried", [
-        *faults("ab", "cd", "e"), fault("leak", THREADS, tags=("leak",))])),
-    ("T8", LIMITED, lambda r: setattr(r, "tried", [
-        *faults("ab", "cd", "e"),
-        fault("leak", THREADS, tags=("leak",), outcome=OutcomeKind.EXITED)])),
+    ("T8", HOLDS, lambda r: setattr(
+        r, "tried", [*faults("ab", "cd", "e"), *leak(deadlocked=True)])),
+    ("T8", LIMITED, lambda r: setattr(
+        r, "tried", [*faults("ab", "cd", "e"), *leak(deadlocked=False)])),
+    ("T8", LIMITED, lambda r: setattr(r, "tried", faults("ab", "cd", "e"))),
     ("T8", FAILS, lambda r: setattr(r, "tried", faults("ab", "c", "de"))),
     ("G1", HOLDS, lambda r: (
         speeds(r, THREADS, 1.0, 1.0, corrected=True),
