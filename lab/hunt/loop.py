@@ -13,7 +13,7 @@ from lab.hunt.outcome import NONDETERMINISM, Failure, Outcome
 from lab.hunt.profile import Profile
 from lab.hunt.project import name_of, scope_of
 from lab.hunt.recorder import Recorder, Step
-from lab.hunt.records import BOTH, FOUND, NOT_FOUND, Explored, HuntResult, Settings
+from lab.hunt.records import BOTH, FOUND, Explored, HuntResult, Settings, not_found
 from lab.hunt.replays import loosen
 from lab.hunt.schedule import Schedule
 from lab.hunt.session import Session
@@ -32,7 +32,7 @@ _REPEATED: Final = frozenset((4, 40, 400, 4000))
 # Every so often all visible places are switch points again, not only those seen to race.
 _WIDE_EVERY: Final = 128
 _WIDE_FOR: Final = 16
-_SECOND_MODEL: Final = 200  # executions spent on whether the other model has the failure too
+SECOND_MODEL: Final = 200  # executions spent on whether the other model has the failure too
 _SECOND_LOOK: Final = 120  # executions spent on finding a schedule that shrinks further
 _FEW: Final = 2  # hand-overs with which a schedule is small enough
 _ATTEMPTS: Final = 3  # to repeat a failing execution
@@ -317,14 +317,14 @@ def _also_under_gil(
     """Look for the same failure where a GIL build can switch."""
     assert search.failure is not None
     with _session(body, scope, GIL, asked) as session:
-        again = Search(session, asked, min(asked.executions, _SECOND_MODEL))
+        again = Search(session, asked, min(asked.executions, SECOND_MODEL))
         if again.run(float("inf")):
             return FOUND
     return _not_found(again)
 
 
 def _not_found(search: Search) -> str:
-    return f"{NOT_FOUND} in {search.executions} executions"
+    return not_found(search.executions)
 
 
 def _check(asked: Settings) -> None:

@@ -13,6 +13,11 @@ BOTH: Final = "both"
 FOUND, NOT_FOUND, INCONCLUSIVE = "found", "not found", "inconclusive"
 
 
+def not_found(executions: int) -> str:
+    """Return what is said of a model under which a failure did not show."""
+    return f"{NOT_FOUND} in {executions} executions"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How to hunt.
 

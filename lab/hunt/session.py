@@ -8,8 +8,10 @@ import os
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
+from lab.errors import UsageError
+from lab.hunt import _real
 from lab.hunt.channels import Channels
 from lab.hunt.collector import CollectingEngine
 from lab.hunt.engine import Engine, Observer
@@ -30,6 +32,8 @@ class Session:
     before, and runs between them. All threads are held on one processor: only one runs at a time,
     and handing over within a processor costs a tenth of waking another one.
     """
+
+    _open: ClassVar[Session | None] = None
 
     def __init__(
         self,
@@ -55,10 +59,20 @@ class Session:
         self._policy: int | None = None
         self._collecting = False
         self._since_sweep = 0
+        self._outer: Session | None = None
         # Threads without a name are numbered from one in every execution.
         self._numbers = threading._counter  # type: ignore[attr-defined]
 
     def __enter__(self) -> Self:
+        self._outer = Session._open
+        if self._outer is not None and not self._outer.alone():
+            raise UsageError(
+                "a hunt is going on in this process already",
+                wanted="one at a time: while one runs, every lock and clock of the process is its",
+                next_step="hunt from the main thread of a test that starts no other before, or "
+                "in a process of its own (lab hunt)",
+            )
+        Session._open = self
         self._collecting = gc.isenabled()
         self._watchdog.start()
         try:
@@ -99,7 +113,13 @@ class Session:
             self._channels.close_left()
         return outcome
 
+    def alone(self) -> bool:
+        """Whether nothing but the calling thread runs here: a hunt inside can take over."""
+        engine = self.engine
+        return len(engine.tasks) == 1 and engine.tasks[0].ident == _real.get_ident()
+
     def _leave(self) -> None:
+        Session._open = self._outer
         self.monitor.stop()
         self._patches.undo()
         self._watchdog.stop()

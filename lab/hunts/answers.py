@@ -7,16 +7,20 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from lab.hunt import HuntResult, Schedule, Settings, hunt, replay
+from lab.hunt.loop import SECOND_MODEL
 from lab.hunt.outcome import NONDETERMINISM
-from lab.hunt.records import FOUND, Explored, ReplayResult
+from lab.hunt.records import BOTH, FOUND, Explored, ReplayResult, not_found
 from lab.hunt.schedule import parse
-from lab.hunt.sites import FREE_THREADED
+from lab.hunt.sites import FREE_THREADED, GIL
 from lab.hunts.guard import Guard, Leave
 
 SURVIVES = (
     "it fails without any switch, though its first execution passed: something outlives an "
     "execution (a fixture, a global, a file), so that later ones do not start from the same state"
 )
+
+
+KEPT = "a failure kept from an earlier hunt was tried first and shows again"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +69,7 @@ def _ask(guard: Guard, settings: Settings, first: Sequence[str], *, sound: bool)
         again = replay(guard, token, settings)
         if again.failure is not None:
             return Answer(
-                result=from_replay(again, token, settings),
+                result=_known(from_replay(again, token, settings), guard, settings),
                 kept=True,
                 cause=_cause(guard, again.failure.thread),
             )
@@ -80,6 +84,18 @@ def _ask(guard: Guard, settings: Settings, first: Sequence[str], *, sound: bool)
         idle=result.explored.threads == 1,
         cause=_cause(guard, thread),
     )
+
+
+def _known(result: HuntResult, guard: Guard, settings: Settings) -> HuntResult:
+    """Say of a failure that was kept what a hunt says of one that it finds: where it can happen."""
+    models = dict(result.models)
+    if settings.model == BOTH and GIL not in models:
+        few = min(settings.executions, SECOND_MODEL)
+        asked = msgspec.structs.replace(settings, model=GIL, executions=few, shrink=False)
+        with_gil = hunt(guard, asked)
+        models[GIL] = FOUND if with_gil.found else not_found(with_gil.executions)
+    explored = msgspec.structs.replace(result.explored, notes=(KEPT,))
+    return msgspec.structs.replace(result, models=models, explored=explored)
 
 
 def _passes_unswitched(guard: Guard, settings: Settings) -> bool:

@@ -104,7 +104,7 @@ def conduct(
         if asked_for is not None:
             return repeat(body, asked_for, settings, begin=begin)
         if drawn is None:
-            return _hunted(body, settings)
+            return hunted(body, settings)
         example = Guard(body, begin)
         try:
             return _hunted_example(example, settings, final=drawn.is_final)
@@ -135,10 +135,20 @@ def repeat(
     )
 
 
-def _hunted(body: Callable[[], object], settings: Settings) -> Answer:
+def hunted(
+    body: Callable[[], object],
+    settings: Settings,
+    *,
+    begin: Callable[[int], None] | None = None,
+    sound: bool = True,
+) -> Answer:
+    """Hunt ``body``, kept failures first; keep what is found, forget what fails no more.
+
+    The arguments are those of :func:`~lab.hunts.answers.ask`.
+    """
     kept = Kept(settings.name)
     tokens = kept.tokens()
-    answer = ask(body, settings, first=tokens)
+    answer = ask(body, settings, first=tokens, begin=begin, sound=sound)
     if not answer.kept:
         for token in tokens:
             kept.drop(token)

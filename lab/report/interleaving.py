@@ -216,7 +216,7 @@ def where_words(result: HuntResult) -> str:
             f"with the GIL: {gil}"
         )
     if free == "found":
-        return "without the GIL (free-threaded CPython); with the GIL: not tried"
+        return "without the GIL (free-threaded CPython); with the GIL: not asked for"
     return "unknown"
 
 

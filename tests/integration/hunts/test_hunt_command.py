@@ -330,3 +330,22 @@ def test_bad_schedules_are_one_line_and_exit_2(tmp_path, arguments, said):
     done = lab("replay", *arguments, cwd=tmp_path)
     assert done.code == 2, done.out + done.err
     assert said in done.complaint
+
+
+def test_a_failure_is_kept_and_tried_first(tmp_path):
+    pytest.importorskip("hypothesis")
+    lost = "\n\ndef test_lost():\n    counter = Counter()\n"
+    path = write(
+        tmp_path, COUNTER + lost + "    together(counter.increment)\n    assert counter.value == 2\n"
+    )
+    first = hunt(tmp_path, "test_lost", "--json")
+    assert first.json["found"]
+    assert first.json["strategy"] != "replay"
+    again = hunt(tmp_path, "test_lost", "--json")
+    assert again.json["found"]
+    assert again.json["executions"] == 1
+    assert again.json["models"] == first.json["models"]
+    assert any("kept from an earlier hunt" in note for note in again.json["explored"]["notes"])
+    path.write_text(path.read_text().replace("self.value = seen + 1", "self.value = 2"))
+    assert hunt(tmp_path, "test_lost", "--json").code == 0
+    assert hunt(tmp_path, "test_lost", "--json").json["executions"] > 1

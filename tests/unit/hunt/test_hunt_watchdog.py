@@ -83,3 +83,27 @@ def test_names_bound_before_the_hunt_get_their_real_values_back():
     before = {name: getattr(threading, name) for name in ("Lock", "RLock", "_allocate_lock")}
     hunt(lambda: None, SHORT)
     assert {name: getattr(threading, name) for name in before} == before
+
+
+def test_a_second_hunt_at_the_same_time_is_refused():
+    def body():
+        def inner():
+            hunt(lambda: None, SHORT)
+
+        thread = threading.Thread(target=inner)
+        thread.start()
+        thread.join()
+
+    result = hunt(body, SHORT)
+    assert result.kind == "exception"
+    assert "a hunt is going on in this process already" in result.message
+
+
+def test_a_hunt_inside_a_body_that_is_alone_takes_over_and_gives_back():
+    seen = []
+
+    def body():
+        seen.append(hunt(lambda: None, Settings(executions=2)).executions)
+
+    hunt(body, Settings(executions=1))
+    assert seen == [2]

@@ -93,7 +93,7 @@ def test_any_trace_gives_a_table(steps):
     [
         ({"free-threaded": "found", "gil": "found"}, "with the GIL (every CPython build)"),
         ({"free-threaded": "found", "gil": "not found in 9 executions"}, "not found in 9"),
-        ({"free-threaded": "found"}, "not tried"),
+        ({"free-threaded": "found"}, "not asked for"),
         ({"gil": "found"}, "with the GIL"),
         ({}, "unknown"),
     ],
