@@ -93,11 +93,10 @@ def _pages(e: Evidence) -> tuple[Figure, ...]:
     )
 
 
-def added(e: Evidence, kind: str, variant: Variant, workers: object = None) -> Samples:
+def added(e: Evidence, kind: str, variant: Variant) -> Samples:
     """Return what a worker adds, with as many workers as were tried at most."""
-    number = workers or e.largest("memory-per-worker", "workers")
-    assert isinstance(number, int)
-    return e.samples("memory-per-worker", f"{kind} a worker", variant, workers=number)
+    workers = e.largest("memory-per-worker", "workers")
+    return e.samples("memory-per-worker", f"{kind} a worker", variant, workers=workers)
 
 
 def p7(e: Evidence) -> Conclusion:
@@ -118,26 +117,15 @@ def p7(e: Evidence) -> Conclusion:
         figure(f"PSS a worker by {v.start_method} over a thread's", over[v], decides=True)
         for v in over
     )
-    return Conclusion(kind, reason, (*deciding, *_curve(e), *_payloads(e), *_heaps(e)))
+    return Conclusion(kind, reason, (*deciding, *_sizes(e), *_payloads(e), *_heaps(e)))
 
 
-def _curve(e: Evidence) -> list[Figure]:
-    """Return what a worker adds by every count, for each number of workers tried."""
-    numbers = sorted(
-        {
-            number
-            for series in e.record.series
-            if series.program == "memory-per-worker"
-            and isinstance(number := series.parameters["workers"], int)
-            and series.name == "PSS a worker"
-        }
-    )
+def _sizes(e: Evidence) -> list[Figure]:
+    """Return what a worker adds by every count; the samples have it for fewer workers, too."""
     return [
-        figure(f"{words} a worker, {variant.label}, n = {number}", samples, "bytes")
-        for variant in EVERY
-        for number in numbers
+        figure(f"{words} a worker, {variant.label}", added(e, kind, variant), "bytes")
         for kind, words in (("PSS", "PSS"), ("USS", "USS"), ("RSS", "RSS (misleads)"))
-        if (samples := added(e, kind, variant, number))
+        for variant in EVERY
     ]
 
 
