@@ -19,6 +19,7 @@ from lab.diagnose import diagnose
 from lab.errors import InconclusiveError, LabError, UsageError
 from lab.model import (
     SCHEMA_VERSION,
+    Actor,
     CaptureReport,
     CaptureStatus,
     Diagnosis,
@@ -172,7 +173,21 @@ def _threads(found: Diagnosis, snapshots: Sequence[Snapshot]) -> tuple[ThreadMom
                 stack=_lines(stacks.get(key)),
             )
         )
-    return tuple(moments)
+    known = {moment.actor for moment in moments}
+    return (*moments, *(_task(actor) for actor in found.actors if actor.id not in known))
+
+
+def _task(actor: Actor) -> ThreadMoment:
+    """An asyncio task, which the kernel does not know."""
+    return ThreadMoment(
+        actor=actor.id,
+        label=actor.label,
+        pid=actor.pid,
+        tid=actor.tid,
+        at=actor.at,
+        wait=None,
+        motion=Motion.UNKNOWN,
+    )
 
 
 def _lines(stack: ThreadStack | None) -> tuple[SourceLine, ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from lab.capture.memory import CannotReadMemoryError, Interpreter, Memory, Objects
 from lab.capture.memory.frames import with_shared_variables
@@ -17,8 +19,9 @@ from lab.capture.memory.search import (
     local_addresses,
     searchable,
 )
+from lab.capture.memory.tasks import read_tasks
 from lab.capture.memory.walk import gather
-from lab.model import Frame, RemoteObject, ThreadStack
+from lab.model import Frame, RemoteObject, Task, ThreadStack
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _STANDARD = re.compile(r"^<|/lib(?:64)?/python3\.\d+t?/(?!site-packages|dist-packages)")
@@ -39,6 +42,8 @@ class Facts:
     """The stacks, with the variables added that functions share with those around them."""
     helpers: tuple[str, ...] = ()
     """The program's own files: one of them may take a lock and return with it."""
+    tasks: tuple[Task, ...] = ()
+    """The asyncio tasks, which are on no stack while they wait."""
     worker: str = ""
     """``multiprocessing.current_process().name``, unless it is no worker of that module."""
     error: str = ""
@@ -49,7 +54,7 @@ def is_standard(file: str) -> bool:
     return bool(_STANDARD.search(file))
 
 
-def sources(stacks: Iterable[ThreadStack]) -> dict[str, str]:
+def sources(stacks: Iterable[ThreadStack | Task]) -> dict[str, str]:
     """Return the text of the files outside the standard library that the frames refer to."""
     files = {frame.file for stack in stacks for frame in stack.frames}
     found = {}
@@ -108,17 +113,45 @@ def _read(
     keys: set[str],
     deadline: float,
 ) -> Facts:
-    files = {frame.file for stack in stacks for frame in stack.frames if frame.file in texts}
-    words = {word for file in files for word in _WORD.findall(texts[file])}
     modules = Modules(objects, runtime)
+    tasks = read_tasks(objects, modules)
+    texts = texts | sources(tasks)
+    seen: tuple[ThreadStack | Task, ...] = (*stacks, *tasks)
+    files = {frame.file for one in seen for frame in one.frames if frame.file in texts}
+    words = {word for file in files for word in _WORD.findall(texts[file])}
     names = {file: modules.globals_of(file, words) for file in sorted(files)}
     worker = _worker(objects, modules)
     stacks = with_shared_variables(objects, runtime, stacks)
-    roots = [*_roots(stacks), *(address for table in names.values() for address in table.values())]
+    roots = [
+        *_roots((*stacks, *tasks)),
+        *_followed(tasks),
+        *(address for table in names.values() for address in table.values()),
+    ]
     found = gather(objects, roots, words)
     searched = _search(objects, found, keys, deadline)
     kept = {file: few for file, table in names.items() if (few := _keep(table, found))}
-    return Facts(found, kept, searched, stacks, tuple(modules.files(_MOST_FILES)), worker)
+    return Facts(found, kept, searched, stacks, tuple(modules.files(_MOST_FILES)), tasks, worker)
+
+
+def confirmed_tasks(
+    pid: int, interpreter: Interpreter, tasks: tuple[Task, ...]
+) -> tuple[Task, ...]:
+    """Return ``tasks`` with those marked that a second look does not find in the same wait."""
+    if not tasks or interpreter.layout is None or interpreter.runtime is None:
+        return tasks
+    try:
+        with Memory(pid) as memory:
+            objects = Objects(memory, interpreter.layout)
+            again = read_tasks(objects, Modules(objects, interpreter.runtime))
+    except CannotReadMemoryError:
+        again = ()
+    seen = {_place(task) for task in again}
+    return tuple(msgspec.structs.replace(task, still=_place(task) in seen) for task in tasks)
+
+
+def _place(task: Task) -> tuple[object, ...]:
+    lines = tuple((frame.file, frame.function, frame.line) for frame in task.frames)
+    return task.address, task.waits_for, lines
 
 
 def _worker(objects: Objects, modules: Modules) -> str:
@@ -133,7 +166,12 @@ def _worker(objects: Objects, modules: Modules) -> str:
         return ""
 
 
-def _roots(stacks: Iterable[ThreadStack]) -> Iterable[int]:
+def _followed(tasks: Iterable[Task]) -> Iterator[int]:
+    for task in tasks:
+        yield from (address for address in (task.waits_for, task.callback) if address)
+
+
+def _roots(stacks: Iterable[ThreadStack | Task]) -> Iterable[int]:
     frames: Iterable[Frame] = (frame for stack in stacks for frame in stack.frames)
     return (local.address for frame in frames for local in frame.locals if local.address)
 

@@ -19,7 +19,7 @@ from lab.capture.filelocks import locked_files
 from lab.capture.labels import label_of
 from lab.capture.memory import Interpreter, find_interpreter
 from lab.capture.memory.gil import gil_waiters, read_gil
-from lab.capture.remote import Facts, helper_sources, read_facts, sources
+from lab.capture.remote import Facts, confirmed_tasks, helper_sources, read_facts, sources
 from lab.capture.stacks import Stacks, read_stacks
 from lab.capture.wiring import Wiring
 from lab.kernel import thread_waits
@@ -30,6 +30,7 @@ from lab.model import (
     ProcessCapture,
     ProcessInfo,
     Snapshot,
+    Task,
     ThreadStack,
     ThreadWait,
 )
@@ -75,6 +76,7 @@ def take_snapshot(
     _dump_all(python, deadline)
     texts = sources(stack for subject in python for stack in subject.stacks.threads)
     _read_objects(python, texts, waits, deadline)
+    texts |= sources(task for subject in python for task in subject.facts.tasks)
     texts |= helper_sources([subject.facts for subject in python], texts)
     runs = {(wait.pid, wait.tid): wait.runs for wait in waits}
     stable = _confirm(python, deadline, runs) if confirm and python else None
@@ -97,6 +99,12 @@ def _kept(subject: _Subject) -> Gil | None:
         return now
     kept_s = time.monotonic() - subject.gil_read_s
     return msgspec.structs.replace(now, kept_s=kept_s, waiters=gil_waiters(subject.pid, now))
+
+
+def _tasks(subject: _Subject) -> tuple[Task, ...]:
+    if subject.interpreter is None:
+        return ()
+    return confirmed_tasks(subject.pid, subject.interpreter, subject.facts.tasks)
 
 
 def _lives(pid: int) -> bool:
@@ -199,6 +207,7 @@ def _assemble(subject: _Subject, waits: Iterable[ThreadWait], wiring: Wiring) ->
         searched=facts.searched,
         forked=forked,
         channels=channels(wiring, own),
+        tasks=_tasks(subject),
         gil=_kept(subject),
         locked_files=locked_files(wiring, subject.pid, stacks.threads),
         tool=stacks.tool,

@@ -12,8 +12,10 @@ from lab.diagnose.cause import Finding, find_cause, natural
 from lab.diagnose.edges import Link, link
 from lab.diagnose.gil import gil_wait
 from lab.diagnose.holders import Claims
+from lab.diagnose.loops import stands_still, unseen_tasks
 from lab.diagnose.polls import asks_again
 from lab.diagnose.scene import Scene, Thread
+from lab.diagnose.tasks import task_wait
 from lab.diagnose.words import headline, sentence, thing
 from lab.model import Actor, Diagnosis, Snapshot
 
@@ -29,15 +31,17 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     scene = Scene(snapshot)
     claims = Claims(scene)
     waits = {thread.id: _wait(scene, thread) for thread in scene.threads}
+    waits |= {task.id: task_wait(scene, task) for task in scene.tasks}
     links = [link(scene, claims, wait) for wait in waits.values() if wait]
+    everybody = (*scene.threads, *scene.tasks)
     finding = find_cause(scene, links)
     shown = _in_order([one for one in links if not one.wait.idle], finding)
     by_waiter = {one.waiter.id: one for one in links}
     return Diagnosis(
         cause=finding.cause,
-        headline=headline(finding, shown),
+        headline=_whole(scene, finding, headline(finding, shown)),
         story=tuple(sentence(one, shown) for one in shown),
-        actors=tuple(_actor(scene, t, by_waiter.get(t.id)) for t in scene.threads),
+        actors=tuple(_actor(scene, t, by_waiter.get(t.id)) for t in everybody),
         resources=tuple({one.resource.id: one.resource for one in shown}.values()),
         edges=tuple(one.edge for one in shown),
         cycles=finding.cycles,
@@ -47,6 +51,12 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
 
 def _wait(scene: Scene, thread: Thread) -> Blocked | None:
     return gil_wait(thread) or blocked(scene, thread) or asks_again(scene, thread)
+
+
+def _whole(scene: Scene, finding: Finding, text: str) -> str:
+    """Add to the headline what stands still because of it."""
+    notes = (stands_still(scene, one.waiter) for one in finding.links)
+    return " ".join((text, *filter(None, dict.fromkeys(notes))))
 
 
 def _in_order(links: list[Link], finding: Finding) -> list[Link]:
@@ -74,6 +84,7 @@ def _unknowns(scene: Scene, waits: dict[str, Blocked | None]) -> list[str]:
         for capture in scene.snapshot.processes
         if capture.error
     ]
+    found += unseen_tasks(scene)
     for thread in scene.threads:
         known = waits[thread.id] is not None or thread.moved
         if not known and thread.wait and thread.wait.closed:

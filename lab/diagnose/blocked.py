@@ -53,6 +53,7 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     ("multiprocessing/connection.py", "_ConnectionBase.send", "send"),
     ("multiprocessing/connection.py", "_ConnectionBase.send_bytes", "send"),
     ("multiprocessing/connection.py", "wait", "receive"),
+    ("asyncio/base_events.py", "BaseEventLoop.run_until_complete", "loop"),
     ("subprocess.py", "Popen.wait", "subprocess"),
     ("subprocess.py", "Popen.communicate", "subprocess"),
 )
@@ -65,6 +66,7 @@ _IDLE = (
     ("multiprocessing/pool.py", "Pool._handle_tasks"),
     ("multiprocessing/pool.py", "Pool._handle_results"),
     ("multiprocessing/queues.py", "Queue._feed"),
+    ("asyncio/base_events.py", "BaseEventLoop.run_forever"),
 )
 """Threads and processes of the standard library that wait for work by design."""
 
@@ -150,7 +152,7 @@ def _described(scene: Scene, thread: Thread, kind: str, index: int) -> Blocked:
         users,
         name=name,
         target=target,
-        address=scene.address(thread, index, "self"),
+        address=scene.address(thread, index, "future" if kind == "loop" else "self"),
         idle=kind != "send" and (idle or _helper(thread)),
     )
 

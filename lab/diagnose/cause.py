@@ -37,7 +37,7 @@ def find_cause(scene: Scene, links: Sequence[Link]) -> Finding:
     if found:
         around = [_along(lasting, cycle) for cycle in found]
         kinds = {link.wait.kind for cycle in around for link in cycle}
-        cause = Cause.LOCK_CYCLE if kinds <= {LOCK, "file-lock"} else Cause.WAIT_CYCLE
+        cause = Cause.LOCK_CYCLE if kinds <= {LOCK, "file-lock", "task-lock"} else Cause.WAIT_CYCLE
         if cause is Cause.LOCK_CYCLE and all(len(cycle) == 1 for cycle in found):
             cause = Cause.SELF_DEADLOCK
         return Finding(cause, tuple(link for cycle in around for link in cycle), tuple(found))
@@ -89,7 +89,7 @@ def _without_cycle(scene: Scene, links: Sequence[Link]) -> Finding:
     free = [t for t in scene.threads if t.id not in stuck and t not in dark]
     if free or dark or not links or _native_threads_run(scene):
         return Finding(Cause.NONE if free else Cause.UNKNOWN, tuple(ends))
-    outside = [link for link in ends if not _closed(link) or link.wait.kind in _ENDS_OF_OTHERS]
+    outside = [o for o in ends if not _closed(scene, o) or o.wait.kind in _ENDS_OF_OTHERS]
     if ends and not outside and all(link.wait.kind != LOCK for link in ends):
         return Finding(Cause.UNSATISFIED_WAIT, tuple(ends))
     if outside and all(link.holder.outside for link in outside):
@@ -124,6 +124,7 @@ def _asleep_for_good(thread: Thread) -> bool:
     return thread.wait.closed and not thread.timed and not thread.moved
 
 
-def _closed(link: Link) -> bool:
-    """Whether only a member of the tree could end the wait."""
-    return not link.holder.outside and bool(link.waiter.wait and link.waiter.wait.closed)
+def _closed(scene: Scene, link: Link) -> bool:
+    """Whether only a member of the tree could end the wait; for a task, that of its loop."""
+    waiter = scene.loop_of(link.waiter) if link.waiter.task else link.waiter
+    return not link.holder.outside and bool(waiter and waiter.wait and waiter.wait.closed)

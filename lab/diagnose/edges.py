@@ -12,6 +12,7 @@ from lab.diagnose.holders import Claims, Holder, holder_of, object_key, permits
 from lab.diagnose.imports import importer_of
 from lab.diagnose.polls import in_the_way
 from lab.diagnose.scene import Scene, Thread
+from lab.diagnose.tasks import runs_until, task_end
 from lab.model import Channel, Edge, Evidence, RemoteObject, Resource
 
 _KINDS = {
@@ -36,6 +37,10 @@ _KINDS = {
     "child": "child process",
     "subprocess": "subprocess",
     "gil": "GIL",
+    "task": "future",
+    "task-lock": "asyncio.Lock",
+    "stream": "stream",
+    "loop": "event loop",
     "sqlite": "SQLite database",
     "asks-for-file": "file lock",
     "idle": "work",
@@ -80,12 +85,16 @@ def link(scene: Scene, claims: Claims, wait: Blocked) -> Link:
 
 
 def _holder(scene: Scene, claims: Claims, wait: Blocked) -> Holder:
+    if wait.thread.task:
+        return task_end(scene, claims, wait)
+    if wait.kind == "loop":
+        return runs_until(scene, wait)
     if wait.kind == LOCK:
         return holder_of(scene, claims, wait.thread, wait.key)
     if wait.kind == "thread":
         return _joined_thread(scene, wait)
     if wait.kind == "future":
-        return provider_of(wait)
+        return provider_of(scene, wait)
     if wait.kind == "import":
         return importer_of(scene, wait)
     if wait.kind in ("process", "subprocess"):
@@ -170,7 +179,7 @@ def _resource(scene: Scene, wait: Blocked) -> Resource:
     if wait.kind in ON_DESCRIPTORS and (channels := awaited(wait.thread)):
         return _of_channels(wait, channels)
     kind = _KINDS[wait.kind]
-    if wait.target and wait.kind not in ("thread", "process", "import"):
+    if wait.target and wait.kind not in ("thread", "process", "import", "loop"):
         kind = _public(wait.target.type)
     where = f"{wait.address:#x}" if wait.address else wait.thread.key
     pid = wait.thread.stack.pid
@@ -195,10 +204,28 @@ def _of_channels(wait: Blocked, channels: list[Channel]) -> Resource:
     return Resource(id=f"{wait.kind}:{key}", kind=kind, name=wait.name or name, identity=key)
 
 
+_PUBLIC_NAMES = {
+    "_queue.SimpleQueue": "queue.SimpleQueue",
+    "asyncio.tasks._GatheringFuture": "asyncio.gather",
+    "_asyncio.": "asyncio.",
+}
+
+
 def _public(name: str) -> str:
     """Return the name by which a program imports a class of the standard library."""
-    name = name.replace("_queue.SimpleQueue", "queue.SimpleQueue")
-    for inner in (".synchronize.", ".queues.", "._base.", ".connection.", ".pool."):
+    for inner, outer in _PUBLIC_NAMES.items():
+        name = name.replace(inner, outer)
+    for inner in (
+        ".locks.",
+        ".streams.",
+        ".taskgroups.",
+        ".tasks.",
+        ".synchronize.",
+        ".queues.",
+        "._base.",
+        ".connection.",
+        ".pool.",
+    ):
         name = name.replace(inner, ".")
     return name
 

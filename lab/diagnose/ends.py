@@ -37,7 +37,7 @@ def _is_own(channel: Channel, pid: int) -> bool:
 
 def other_end(scene: Scene, wait: Blocked) -> Holder:
     """Return who could end the wait of a thread on its descriptors."""
-    found = [_end(scene, wait, channel) for channel in awaited(wait.thread)]
+    found = [channel_end(scene, wait, channel) for channel in awaited(wait.thread)]
     if not found:
         return Holder(Evidence.UNKNOWN, "what it waits on could not be read")
     if len(found) == 1:
@@ -51,7 +51,8 @@ def other_end(scene: Scene, wait: Blocked) -> Holder:
     return Holder(Evidence.UNKNOWN, because, outside=any(one.outside for one in found))
 
 
-def _end(scene: Scene, wait: Blocked, channel: Channel) -> Holder:
+def channel_end(scene: Scene, wait: Blocked, channel: Channel) -> Holder:
+    """Return who could act on the other end of a channel."""
     if channel.kind == "file lock":
         return _locker(scene, wait, channel)
     if channel.kind.endswith("listener"):

@@ -16,6 +16,12 @@ from lab.diagnose.scene import Scene, Thread
 from lab.diagnose.source import Use, holds_while_suspended, site_at, takes_without_with
 from lab.model import Evidence, LockState, NoHolder, ProcessCapture, SourceLine
 
+_ON_OBJECTS = {
+    "threading.Semaphore", "asyncio.locks.Lock", "asyncio.locks.Semaphore",
+    "asyncio.locks.Condition",
+}  # fmt: skip
+"""What is known by its own address: it blocks in several locks, or in none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -57,7 +63,7 @@ class Claims:
         """Whether a generator or coroutine, which is on no stack, may hold a lock."""
         self.leaky = any(map(takes_without_with, texts))
         """Whether a lock may stay taken after the function that took it has returned."""
-        for thread in scene.threads:
+        for thread in (*scene.threads, *scene.tasks):
             for claim in self._of(thread):
                 self._by_key.setdefault(claim.key, []).append(claim)
 
@@ -119,9 +125,10 @@ class Claims:
             lock = lock_in(thread.process, thing)
             if thing is None:
                 self.obscure.add(thread.stack.pid)
-            elif "threading.Semaphore" in (thing.type, *thing.bases):
+            elif _ON_OBJECTS & {thing.type, *thing.bases}:
                 at = self._scene.line(thread, index, use.line)
-                key = object_key(thread.stack.pid, thing.address)
+                inner = thread.process.objects.get(thing.attributes.get("_lock", 0), thing)
+                key = object_key(thread.stack.pid, inner.address)
                 found.append(Claim(thread, key, use.text, at, use.certain))
             elif lock and lock.lock:
                 at = self._scene.line(thread, index, use.line)
@@ -181,6 +188,23 @@ def permits(on: list[Claim]) -> Holder:
         names = ", ".join(claim.thread.label for claim in on)
         return Holder(Evidence.UNKNOWN, f"its permits are with {names}: any one would do")
     return Holder(Evidence.UNKNOWN, "nobody in sight has taken a permit: anybody may give one")
+
+
+def of_task_lock(claims: Claims, waiter: Thread, address: int) -> Holder:
+    """Return who holds an ``asyncio.Lock``: the one task that is inside ``async with`` of it."""
+    on = claims.on(object_key(waiter.stack.pid, address))
+    sure = [claim for claim in on if claim.certain] or on
+    if len(sure) == 1:
+        claim = sure[0]
+        grade = Evidence.SAME_OBJECT if claim.certain else Evidence.SOURCE
+        because = f"{claim.thread.label} is inside `{claim.name}` of the same object"
+        return Holder(grade, because, claim.thread, claim.at, name=claim.name)
+    if sure:
+        names = ", ".join(claim.thread.label for claim in sure)
+        return Holder(Evidence.UNKNOWN, f"by their source, each of {names} could hold it")
+    return Holder(
+        Evidence.UNKNOWN, "no task is seen to hold it, and an asyncio.Lock notes no owner"
+    )
 
 
 def object_key(pid: int, address: int) -> str:

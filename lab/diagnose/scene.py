@@ -16,6 +16,7 @@ from lab.model import (
     RemoteObject,
     Snapshot,
     SourceLine,
+    Task,
     ThreadStack,
     ThreadWait,
 )
@@ -36,6 +37,8 @@ class Thread:
     process: ProcessCapture
     stack: ThreadStack
     wait: ThreadWait | None
+    task: Task | None = None
+    """For an asyncio task, which is treated as a thread of its own."""
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -99,6 +102,31 @@ class Scene:
         self.snapshot = msgspec.structs.replace(snapshot, processes=captures)
         self.processes = {capture.process.pid: capture for capture in captures}
         self.threads = [thread for capture in captures for thread in self._threads_of(capture)]
+
+    @cached_property
+    def tasks(self) -> list[Thread]:
+        """The asyncio tasks that are suspended."""
+        return [
+            self._of_task(capture, task)
+            for capture in self.snapshot.processes
+            for task in capture.tasks
+            if not task.running
+        ]
+
+    def _of_task(self, capture: ProcessCapture, task: Task) -> Thread:
+        pid = capture.process.pid
+        within = "" if capture.process.label == "main" else f" in {capture.process.label}"
+        stack = ThreadStack(
+            pid=pid, tid=0, ident=0, name=task.name, frames=task.frames, still=task.still
+        )
+        label = f"task {task.name}{within}"
+        return Thread(f"{pid}/task-{task.address:x}", label, capture, stack, None, task)
+
+    def loop_of(self, thread: Thread) -> Thread | None:
+        """Return the thread that runs the loop of a task."""
+        ident = thread.task.loop_ident if thread.task else None
+        same = (t for t in self.threads if t.process is thread.process and t.stack.ident == ident)
+        return next(same, None)
 
     def _threads_of(self, capture: ProcessCapture) -> list[Thread]:
         waits = {wait.tid: wait for wait in capture.waits}

@@ -25,6 +25,9 @@ _VERBS = {
     "poll": "waits for",
     "file-lock": "waits for",
     "child": "waits for the end of",
+    "task": "awaits",
+    "loop": "waits for the end of",
+    "stream": "waits for",
     "sqlite": "asks again and again for",
     "asks-for-file": "asks again and again for",
     "thread": "waits for the end of",
@@ -38,10 +41,15 @@ _VERBS = {
     "idle": "waits for",
 }
 
+_TOLD = (*ON_DESCRIPTORS, *ASKING, "child", "gil", "stream")
+"""Waits of which the sentence says how it is known who would end them."""
+
 
 def thing(link: Link) -> str:
     """Return what is waited for: ``threading.Lock `theirs```."""
     name = f" `{link.resource.name}`" if link.resource.name else ""
+    if link.wait.kind in ("task", "loop") and link.holder.thread:
+        return link.holder.thread.label
     if link.wait.kind in ("thread", "process", "subprocess", "child") and link.holder.thread:
         return f"{link.resource.kind} {link.holder.thread.label}{_command(link)}"
     return f"{link.resource.kind}{name}"
@@ -90,8 +98,8 @@ def _name_there(link: Link) -> str:
 def _tail(link: Link) -> str:
     if link.holder.nobody:
         return ", " + _NOBODY[link.holder.nobody].format(because=link.holder.because)
-    if link.wait.kind not in (LOCK, "import"):
-        told = link.wait.kind in (*ON_DESCRIPTORS, *ASKING, "child", "gil") or state_of(link.wait)
+    if link.wait.kind not in (LOCK, "import", "task-lock"):
+        told = link.wait.kind in _TOLD or state_of(link.wait) or link.holder.outside
         return f": {link.holder.because}" if told else ""
     if link.holder.thread and link.holder.thread.id == link.waiter.id:
         who = "it holds itself"

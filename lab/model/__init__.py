@@ -18,6 +18,7 @@ from lab.model.capture import (
     ProcessCapture,
     RemoteObject,
     Snapshot,
+    Task,
     ThreadStack,
 )
 from lab.model.channel import Channel, LockedFile, Peer
@@ -136,6 +137,7 @@ __all__ = [
     "Snapshot",
     "SourceLine",
     "StopExperiment",
+    "Task",
     "ThreadMoment",
     "ThreadStack",
     "ThreadWait",

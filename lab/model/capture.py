@@ -80,6 +80,24 @@ class RemoteObject(Record, frozen=True, kw_only=True):
     lock: LockState | None = None
 
 
+class Task(Record, frozen=True, kw_only=True):
+    """An asyncio task that has not ended, with the frames of its suspended coroutine."""
+
+    address: int
+    name: str
+    frames: tuple[Frame, ...]
+    """Innermost first; empty while it runs, when they are on its thread's stack."""
+    waits_for: int | None
+    """The address of the future or task that it awaits."""
+    loop_ident: int | None
+    """``threading.get_ident()`` of the thread that runs its loop."""
+    running: bool = False
+    still: bool = True
+    """Whether a second look found it in the same wait."""
+    callback: int | None = None
+    """The address of the first callback that is called when it ends."""
+
+
 class Gil(Record, frozen=True, kw_only=True):
     """The global interpreter lock of a process: where it lies, who has it, if it changed hands."""
 
@@ -109,6 +127,8 @@ class ProcessCapture(Record, frozen=True, kw_only=True):
     of them, it does not have."""
     channels: dict[int, Channel] = msgspec.field(default_factory=dict)
     """What is behind the descriptors that its threads wait on, by number."""
+    tasks: tuple[Task, ...] = ()
+    """Its asyncio tasks; empty also where they cannot be read."""
     gil: Gil | None = None
     locked_files: tuple[LockedFile, ...] = ()
     """The locks, anybody's, on the files that it has open or that its variables name."""

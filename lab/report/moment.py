@@ -40,7 +40,10 @@ def _price(dump: Dump) -> str:
     looks = f"{dump.looks} looks, {dump.interval_s:g} s apart" if dump.looks > 1 else "1 look"
     stopped = f"each process paused for at most {duration(paused)}" if paused else "nothing paused"
     processes = _count(len(dump.processes), "process", "processes")
-    return f"{processes}, {_count(len(dump.threads), 'thread', 'threads')}; {looks}; {stopped}"
+    tasks = sum(1 for moment in dump.threads if moment.tid == 0)
+    threads = _count(len(dump.threads) - tasks, "thread", "threads")
+    suspended = f", {_count(tasks, 'suspended task', 'suspended tasks')}" if tasks else ""
+    return f"{processes}, {threads}{suspended}; {looks}; {stopped}"
 
 
 def _count(number: int, one: str, many: str) -> str:
@@ -87,7 +90,8 @@ def _where(moment: ThreadMoment) -> Text:
 def _waiting(dump: Dump, moment: ThreadMoment, edge: Edge | None) -> list[Text]:
     if edge is None:
         wait = moment.wait
-        kernel = f"{wait.syscall or wait.state}: {wait.because}" if wait else "gone"
+        absent = "suspended" if moment.tid == 0 else "gone"
+        kernel = f"{wait.syscall or wait.state}: {wait.because}" if wait else absent
         return [Text(kernel, style="dim"), Text("")]
     thing = next(r for r in dump.diagnosis.resources if r.id == edge.resource)
     labels = {actor.id: actor.label for actor in dump.diagnosis.actors}

@@ -61,6 +61,15 @@ WRAPPED = (
 )
 """Where a file object keeps what it wraps: ``buffered.raw`` and ``textio.buffer``."""
 
+FUNC = {"qualname": 40, "closure": 72}
+"""Fields of PyFunctionObject."""
+
+# PySetObject, PyWeakReference
+SET_MASK = 32
+SET_TABLE = 40
+SET_ENTRY = 16
+REFERENT = 16
+
 # PyASCIIObject, PyCompactUnicodeObject
 STR_LENGTH = 16
 STR_STATE = 32
@@ -94,6 +103,8 @@ class FrameLayout:
     code_qualname: int
     code_names: int
     code_kinds: int
+    code_start: int
+    """Where the instructions begin in a code object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +141,7 @@ LAYOUT_312 = Layout(
         code_qualname=128,
         code_names=96,
         code_kinds=104,
+        code_start=192,
     ),
     gil=384,
 )
@@ -137,10 +149,11 @@ LAYOUT_312 = Layout(
 imports.modules)`` in 3.12; 3.12 has no ``_Py_DebugOffsets``."""
 
 COOKIE = b"xdebugpy"
-_DEBUG_OFFSETS_SIZE = 344
+_DEBUG_OFFSETS_SIZE = 352
 _FREE_THREADED = 2
 _INTERPRETERS_HEAD = 5
 _CEVAL_GIL = 14
+_CODE_ADAPTIVE = 43
 _IMPORTS_MODULES = {(3, 13): (11,), (3, 14): (12, 11)}
 """Releases of 3.14 have ``threads_main`` before it, which early versions did not."""
 
@@ -183,6 +196,7 @@ def _frames_313(words: list[int]) -> FrameLayout:
         code_qualname=words[37],
         code_names=words[41],
         code_kinds=words[42],
+        code_start=words[_CODE_ADAPTIVE],
     )
 
 

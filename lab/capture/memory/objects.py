@@ -6,6 +6,7 @@ it. The layouts are those of :mod:`lab.capture.memory.layout`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -130,6 +131,13 @@ class Objects:
         raw = self.memory.read(start, length * width)
         return raw.decode({1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}[width], "replace")
 
+    def bytes_of(self, address: int, limit: int = 1 << 16) -> bytes:
+        """Return the value of a ``bytes`` object, at most ``limit`` bytes of it."""
+        if self.type_of(address).name != "bytes":
+            raise CannotReadMemoryError(f"no bytes object at {address:#x}")
+        size = min(self.memory.word(address + at.OB_SIZE), limit)
+        return self.memory.read(address + at.BYTES_DATA, size)
+
     def _int(self, address: int) -> int:
         tag = self.memory.word(address + at.INT_TAG)
         digits = tag >> 3
@@ -142,7 +150,7 @@ class Objects:
         return {0: value, 1: 0, 2: -value}.get(tag & 3, 0)
 
     def items(self, address: int) -> dict[str, int]:
-        """Return the first items of a list, tuple or dict: ``[0]`` or ``['key']`` to address.
+        """Return the first items of a list, tuple, dict or set: ``[0]``, ``['key']`` to address.
 
         Dict keys that are neither str nor int are left out. Empty for another kind of object.
         """
@@ -153,7 +161,19 @@ class Objects:
             return self._sequence(address, address + at.TUPLE_ITEMS)
         if "dict" in bases:
             return dict(self._printed_items(address))
+        if "set" in bases:
+            members = itertools.islice(self.members(address), _MOST_ITEMS)
+            return {f"{{{i}}}": member for i, member in enumerate(members)}
         return {}
+
+    def members(self, address: int) -> Iterator[int]:
+        """Yield the members of a set: the keys of its table that are filled."""
+        mask = min(self.memory.word(address + at.SET_MASK), _MOST_KEYS - 1)
+        table = self.memory.word(address + at.SET_TABLE)
+        for entry in range(table, table + at.SET_ENTRY * (mask + 1), at.SET_ENTRY):
+            key = self.memory.word(entry)
+            if key and self.memory.signed(entry + 8) != -1:  # the hash of what was taken out
+                yield key
 
     def _sequence(self, address: int, start: int) -> dict[str, int]:
         count = min(self.memory.word(address + at.OB_SIZE), _MOST_ITEMS)

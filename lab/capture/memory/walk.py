@@ -33,7 +33,8 @@ WAITABLE: dict[str, tuple[str, ...]] = {
     "_frozen_importlib._ModuleLock": ("name", "owner"),
     "queue.Queue": ("mutex", "maxsize", "unfinished_tasks"),
     "_queue.SimpleQueue": (),
-    "concurrent.futures._base.Future": ("_condition", "_state"),
+    "concurrent.futures._base.Future": ("_condition", "_state", "_done_callbacks"),
+    "concurrent.futures.thread._WorkItem": ("future",),
     "concurrent.futures._base.Executor": ("_work_queue", "_threads", "_max_workers"),
     "multiprocessing.process.BaseProcess": ("_name", "_popen", "_pid", "_parent_pid", "_identity"),
     "multiprocessing.popen_fork.Popen": ("pid", "returncode"),
@@ -47,6 +48,17 @@ WAITABLE: dict[str, tuple[str, ...]] = {
     "multiprocessing.connection._ConnectionBase": ("_handle",),
     "multiprocessing.pool.ApplyResult": ("_event", "_job"),
     "subprocess.Popen": ("pid", "returncode", "stdin", "stdout", "stderr"),
+    "asyncio.locks.Lock": ("_locked",),
+    "asyncio.locks.Event": ("_value",),
+    "asyncio.locks.Condition": ("_lock",),
+    "asyncio.locks.Semaphore": ("_value",),
+    "asyncio.locks.Barrier": ("_parties",),
+    "asyncio.queues.Queue": ("_maxsize", "_unfinished_tasks"),
+    "asyncio.tasks._GatheringFuture": ("_children",),
+    "asyncio.taskgroups.TaskGroup": ("_tasks",),
+    "asyncio.streams.StreamReader": ("_transport",),
+    "asyncio.transports.BaseTransport": ("_sock_fd",),
+    "_asyncio.Future": (),
     "_socket.socket": (),
     "_io.FileIO": (),
     "_io._BufferedIOBase": (),
@@ -55,7 +67,7 @@ WAITABLE: dict[str, tuple[str, ...]] = {
 """What a thread can wait for, by the name of a base class, and the attributes that tell more."""
 
 _VALUES = ("str", "int", "bool", "NoneType")
-_CONTAINERS = ("list", "tuple", "dict")
+_CONTAINERS = ("list", "tuple", "dict", "set")
 _OPAQUE = ("function", "builtin_function_or_method", "method", "frame", "code", "property")
 
 
@@ -132,6 +144,8 @@ def _attributes(
     objects: Objects, address: int, facts: TypeFacts, words: Collection[str]
 ) -> Iterator[tuple[str, int]]:
     """Yield what is worth following from an object."""
+    if facts.name == "function":
+        yield from _chained(objects, address)
     if facts.name in _VALUES or facts.name in _OPAQUE or facts.name in LOCK_TYPES:
         return
     wanted = _wanted(facts)
@@ -154,6 +168,15 @@ def _attributes(
         yield from _matching(objects, namespace, words)
     else:
         yield from _users_attributes(objects, address, facts, words)
+
+
+def _chained(objects: Objects, address: int) -> Iterator[tuple[str, int]]:
+    """Yield the futures that a callback of asyncio connects: when one is done, so is the other."""
+    name, closure = (objects.memory.word(address + at.FUNC[one]) for one in ("qualname", "closure"))
+    if closure and objects.text(name).startswith("_chain_future.<locals>"):
+        for item, cell in objects.items(closure).items():
+            if content := objects.memory.word(cell + at.CELL_CONTENT):
+                yield item, content
 
 
 def _wrapped(objects: Objects, address: int, facts: TypeFacts) -> Iterator[tuple[str, int]]:
@@ -189,6 +212,8 @@ def _is_users(facts: TypeFacts) -> bool:
         "concurrent",
         "subprocess",
         "socket",
+        "asyncio",
+        "_asyncio",
         "_socket",
         "_io",
         "ssl",
