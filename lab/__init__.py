@@ -1,43 +1,54 @@
 """A fault-injection and correctness lab for Python concurrency.
 
-These are the public names for people who write scenarios and tests. Importing this package loads
-the standard library only: it happens inside the program under test, whose footprint is measured.
-What a hunt needs is loaded when it is first used.
+These are the public names for people who write scenarios and tests. Each is loaded when it is first
+used: this package is imported inside the program under test, whose footprint is measured, and by
+`lab watch`, which nobody should notice.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
-from lab.errors import ExitCode, InconclusiveError, LabError, UsageError
-from lab.kit import Kit, LockLike, Worker, point
-from lab.scenario import (
-    Cause,
-    NoHolder,
-    Observed,
-    OutcomeKind,
-    Parameter,
-    Scenario,
-    StartMethod,
-    Truth,
-    Variant,
-    Wait,
-    Workers,
-)
-
+TYPE_CHECKING = False  # known to type checkers; importing typing would double the time of this file
 if TYPE_CHECKING:
-    from lab.hunt.linearizability import NotLinearizable as NotLinearizable
-    from lab.hunt.linearizability import linearizable as linearizable
-    from lab.interleaving import HuntInconclusiveError as HuntInconclusiveError
-    from lab.interleaving import InterleavingFailure as InterleavingFailure
-    from lab.interleaving import interleave as interleave
+    from typing import Any
 
-_LATER = {
-    "HuntInconclusiveError": "lab.interleaving",
-    "InterleavingFailure": "lab.interleaving",
-    "NotLinearizable": "lab.hunt.linearizability",
-    "interleave": "lab.interleaving",
-    "linearizable": "lab.hunt.linearizability",
+    from lab.errors import ExitCode, InconclusiveError, LabError, UsageError
+    from lab.hunt.linearizability import NotLinearizable, linearizable
+    from lab.interleaving import HuntInconclusiveError, InterleavingFailure, interleave
+    from lab.kit import Kit, LockLike, Worker, point
+    from lab.scenario import (
+        Cause,
+        NoHolder,
+        Observed,
+        OutcomeKind,
+        Parameter,
+        Scenario,
+        StartMethod,
+        Truth,
+        Variant,
+        Wait,
+        Workers,
+    )
+
+_HOMES = {
+    "lab.errors": ("ExitCode", "InconclusiveError", "LabError", "UsageError"),
+    "lab.hunt.linearizability": ("NotLinearizable", "linearizable"),
+    "lab.interleaving": ("HuntInconclusiveError", "InterleavingFailure", "interleave"),
+    "lab.kit": ("Kit", "LockLike", "Worker", "point"),
+    "lab.scenario": (
+        "Cause",
+        "NoHolder",
+        "Observed",
+        "OutcomeKind",
+        "Parameter",
+        "Scenario",
+        "StartMethod",
+        "Truth",
+        "Variant",
+        "Wait",
+        "Workers",
+    ),
 }
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Cause",
@@ -67,8 +78,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    home = _LATER.get(name)
+def __getattr__(name: str) -> "Any":
+    home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(home), name)
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value  # the next time it is found at once
+    return value

@@ -6,7 +6,6 @@ and ends with :attr:`ExitCode.INTERNAL`.
 
 from __future__ import annotations
 
-import difflib
 import enum
 from collections.abc import Iterable
 
@@ -68,6 +67,8 @@ class InterruptedRunError(LabError):
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Say which of ``known`` are nearest to ``word``, or list them all when none is near."""
+    import difflib  # here, because a command that makes no mistake need not wait for it
+
     names = sorted(known)
     near = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
     if near:

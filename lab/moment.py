@@ -6,9 +6,11 @@ look says who waits for whom; several tell what is stuck from what is only slow.
 
 from __future__ import annotations
 
+import functools
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from msgspec import structs
@@ -41,6 +43,16 @@ _DEADLINE_S = 10.0
 type Key = tuple[int, int]
 
 
+@dataclass(frozen=True)
+class Look:
+    """A dump, and the whole snapshot that its diagnosis was drawn from."""
+
+    dump: Dump
+    snapshot: Snapshot
+    reports: tuple[CaptureReport, ...]
+    """How the last of the looks went."""
+
+
 def look(
     pid: int, *, again: int = 0, interval_s: float = 1.0, settled: Collection[Key] = ()
 ) -> Dump:
@@ -53,19 +65,40 @@ def look(
     tree could be read.
     """
     _check(pid)
+    tree = functools.partial(_tree, pid)
+    found = examine(
+        pid, tree, outside=(os.getpid(),), again=again, interval_s=interval_s, settled=settled
+    )
+    _refuse_blindness(pid, found.reports)
+    return found.dump
+
+
+def examine(
+    pid: int,
+    tree: Callable[[], list[int]],
+    *,
+    outside: Collection[int],
+    again: int = 0,
+    interval_s: float = 1.0,
+    settled: Collection[Key] = (),
+) -> Look:
+    """Return what a tree is doing: ``tree`` returns its live processes, of which ``pid`` is one.
+
+    ``outside`` are processes of the lab that share pipes with the tree. What cannot be read is
+    told in the dump's captures.
+    """
     taken_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    watched = _watch(pid)
-    looks = [_snapshot(pid, 0.0)]
+    watched = _watch(tree, outside)
+    looks = [_snapshot(tree, 0.0)]
     for number in range(1, again + 1):
         time.sleep(interval_s)
         if procfs.stat(pid) is None:
             break
-        looks.append(_snapshot(pid, number * interval_s))
+        looks.append(_snapshot(tree, number * interval_s))
     snapshot, reports = looks[-1]
-    _refuse_blindness(pid, reports)
     snapshot, found = _diagnose(snapshot, settled)
     looks[-1] = (snapshot, reports)
-    return Dump(
+    dump = Dump(
         schema_version=SCHEMA_VERSION,
         pid=pid,
         taken_at=taken_at,
@@ -78,6 +111,7 @@ def look(
         diagnosis=found,
         captures=tuple(report for _, reports in looks for report in reports),
     )
+    return Look(dump, snapshot, reports)
 
 
 def _diagnose(snapshot: Snapshot, settled: Collection[Key]) -> tuple[Snapshot, Diagnosis]:
@@ -129,8 +163,8 @@ def _tree(pid: int) -> list[int]:
     return [one for one in (pid, *procfs.descendants(pid)) if one not in mine]
 
 
-def _watch(pid: int) -> Progress:
-    watchdog = Watchdog(lambda: _tree(pid), outside=(os.getpid(),))
+def _watch(tree: Callable[[], list[int]], outside: Collection[int]) -> Progress:
+    watchdog = Watchdog(tree, outside=outside)
     until = time.monotonic() + PROOF_LIMIT_S
     while True:
         progress = watchdog.poll()
@@ -139,8 +173,10 @@ def _watch(pid: int) -> Progress:
         time.sleep(_PAUSE_S)
 
 
-def _snapshot(pid: int, taken_s: float) -> tuple[Snapshot, tuple[CaptureReport, ...]]:
-    return take_snapshot(_tree(pid), taken_s=taken_s, deadline_s=_DEADLINE_S, confirm=False)
+def _snapshot(
+    tree: Callable[[], list[int]], taken_s: float
+) -> tuple[Snapshot, tuple[CaptureReport, ...]]:
+    return take_snapshot(tree(), taken_s=taken_s, deadline_s=_DEADLINE_S, confirm=False)
 
 
 def _refuse_blindness(pid: int, reports: Sequence[CaptureReport]) -> None:

@@ -38,6 +38,7 @@ RESULT = "result.json"
 CAPTURES = "captures"
 REPORT = "report.html"
 SNAPSHOT = "snapshot.json"
+DUMP = "dump.json"
 OBSERVATIONS = "observed.jsonl"
 CLAIMS = "claims.json"
 MEASUREMENTS = "measurements.json"
@@ -67,6 +68,22 @@ def _explained(path: Path) -> Iterator[None]:
 
 def _pretty(record: Record) -> bytes:
     return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record that stands alone, and the directories above it.
+
+    Raises :class:`UsageError` when it may not be written, and :class:`InconclusiveError` on a full
+    disk.
+    """
+    write_text(path, _pretty(record).decode())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file as :func:`write_record` does."""
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_atomically(path, text.encode())
 
 
 class RunDirectory:

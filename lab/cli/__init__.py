@@ -26,6 +26,10 @@ def main() -> NoReturn:
 
 def run_command_line(arguments: list[str]) -> int:
     """Run one command and return its exit code; errors become one line on stderr."""
+    if arguments[:1] == ["watch"]:
+        done = _watch(arguments[1:])
+        if done is not None:
+            return done
     import typer
 
     from lab.cli.app import app
@@ -46,6 +50,18 @@ def run_command_line(arguments: list[str]) -> int:
     if outcome == ExitCode.INTERRUPTED:  # what typer makes of a KeyboardInterrupt
         return _complain("interrupted; nothing was left running", ExitCode.INTERRUPTED)
     return outcome if isinstance(outcome, int) else int(ExitCode.EXPECTED)
+
+
+def _watch(words: list[str]) -> int | None:
+    """Run ``lab watch`` without what every other command waits for, or leave it to typer."""
+    from lab.cli.watch import run_watch
+
+    try:
+        return run_watch(words)
+    except LabError as error:
+        return _complain(error.line(), error.exit_code)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug becomes exit code 3
+        return _internal(error)
 
 
 def _usage_line(error: TyperException) -> str:

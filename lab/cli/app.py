@@ -16,7 +16,7 @@ app = typer.Typer(
         "Run concurrent programs that go wrong on purpose, with threads and with processes, and "
         "find out what each tells you about it and what each costs in memory.\n\n"
         "Exit codes: 0 as expected, 1 deviated, 2 wrong usage, 3 internal error, "
-        "4 nothing was run or inconclusive, 130 interrupted."
+        "4 nothing was run or inconclusive, 124 a watched command hung, 130 interrupted."
     ),
     no_args_is_help=False,
     invoke_without_command=True,
@@ -267,6 +267,51 @@ def dump(
     from lab.cli.dump import dump_process
 
     return dump_process(pid, again=again, interval_s=interval, as_json=as_json)
+
+
+@app.command(
+    context_settings={"allow_interspersed_args": False},
+    short_help="Run any command unchanged; if it hangs, say why, report, and end it.",
+)
+def watch(
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="-- COMMAND...", help="The command, after --.")
+    ] = None,
+    timeout: Annotated[
+        str, typer.Option(metavar="TIME", help="How long it may take in all. [default: no limit]")
+    ] = "0",
+    quiet_for: Annotated[
+        str, typer.Option(metavar="TIME", help="How long nothing in it may run; 0: for ever.")
+    ] = "60s",
+    report: Annotated[
+        str, typer.Option(metavar="DIR", help="Where the report of a hang goes.")
+    ] = "reports",
+    on_hang: Annotated[
+        str, typer.Option(metavar="report,kill", help="What to do then: either, or both.")
+    ] = "report,kill",
+) -> int:
+    r"""Run a command as if the lab were not there; when it hangs, say why, and end it.
+
+    Output, input, terminal and exit code are the command's own. It hangs when nothing in its
+    process tree can ever run again, which is proved within a second; or when nothing has run for
+    --quiet-for; or when --timeout is over. Waiting for the terminal or for the other end of its
+    standard streams is no hang, and time in which it is stopped does not count.
+
+    Then every Python process in the tree is read from outside, the root cause is printed on
+    stderr, a page is written, all processes are ended (SIGTERM for those who catch it, then
+    SIGKILL), and the exit code is 124. What a command leaves running when it ends by itself is
+    left alone; when the lab is killed, its command is ended.
+
+    At any moment, Ctrl-\ or kill -QUIT of the lab prints a diagnosis and ends nothing.
+
+    A TIME is 90, 60s, 10m or 1.5h. For example: lab watch --timeout 10m -- pytest
+    """
+    from lab.cli.watch import watch_command
+    from lab.watch.wishes import Wishes
+
+    return watch_command(
+        Wishes(command or (), timeout=timeout, quiet_for=quiet_for, report=report, on_hang=on_hang)
+    )
 
 
 @app.command()

@@ -21,7 +21,9 @@ def end_of(tree: Tree, pid: int, fd: int) -> Ends:
         return _socket(tree, pid, int(rest.strip("[]")))
     if rest == "[pidfd]":
         return _pidfd(tree, pid, fd)
-    return OPEN(f"it waits on {target or f'descriptor {fd}'}, which the world outside may feed")
+    key = target if target.startswith("/dev/") else ""
+    because = f"it waits on {target or f'descriptor {fd}'}, which the world outside may feed"
+    return OPEN(because, key)
 
 
 def any_of(tree: Tree, pid: int, fds: Awaited | None, call: str, *, timed: bool) -> Ends:

@@ -1,9 +1,9 @@
 """The keeper of one target: starts it, stores its output, and leaves nothing of it behind.
 
 Run by path, as ``python -I -S shim.py <control fd>``, by :mod:`lab.supervise.supervisor`. It is a
-process of its own so that the target is cleaned up even when the lab is killed outright, and a
-single-threaded one without third-party code because it owns ``waitpid(-1)``. Being a subreaper
-(prctl(2), PR_SET_CHILD_SUBREAPER) it inherits every orphan of the tree, however it daemonised.
+process of its own so that the target is cleaned up even when the lab is killed outright, and has
+one thread because it owns ``waitpid(-1)``. Being a subreaper (prctl(2), PR_SET_CHILD_SUBREAPER)
+it inherits every orphan of the tree, however it daemonised.
 
 The control socket carries JSON lines. The lab sends the configuration, and later ``kill``; end of
 file, or the end of the lab's process, means the same. The shim sends ``started`` or ``failed``,
@@ -17,7 +17,6 @@ import ctypes
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -45,7 +44,8 @@ def prctl(option: int, value: int) -> None:
         raise OSError(number, os.strerror(number), f"prctl({option})")
 
 
-def _read(path: str) -> bytes:
+def read(path: str) -> bytes:
+    """Return what is in ``path``; empty when it cannot be read."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - the shim starts faster without pathlib
             return file.read()
@@ -58,7 +58,7 @@ def children(pid: int | str = "self") -> list[int]:
     found: list[int] = []
     with contextlib.suppress(OSError):
         for tid in os.listdir(f"/proc/{pid}/task"):
-            found += map(int, _read(f"/proc/{pid}/task/{tid}/children").split())
+            found += map(int, read(f"/proc/{pid}/task/{tid}/children").split())
     return found
 
 
@@ -74,7 +74,7 @@ def descendants(pid: int | str = "self") -> list[int]:
 
 def is_alive(pid: int) -> bool:
     """Say whether a process is there and no zombie; a signal 0 would succeed on a zombie."""
-    raw = _read(f"/proc/{pid}/stat")
+    raw = read(f"/proc/{pid}/stat")
     fields = raw[raw.rfind(b")") + 2 :].split()
     # A leader that ended before its other threads is shown as a zombie, and the process lives.
     return bool(fields) and (fields[0] not in (b"Z", b"X") or int(fields[17]) > 1)
@@ -93,7 +93,7 @@ def shared_inodes(pids: Iterable[int]) -> set[int]:
     found = set()
     needle = f" {SHARED_MEMORY}/".encode()
     for pid in pids:
-        raw = _read(f"/proc/{pid}/maps")
+        raw = read(f"/proc/{pid}/maps")
         for line in raw.splitlines() if needle in raw else ():
             fields = line.split(maxsplit=5)
             if len(fields) > 5 and fields[5].startswith(needle.strip()):
@@ -133,12 +133,32 @@ def _owned(names: Iterable[str]) -> Iterator[tuple[str, int]]:
 
 def remove_directory(path: str) -> list[str]:
     """Remove the private temporary directory; return the paths of what the tree left in it."""
+    import shutil
+
     try:
         left = sorted(os.path.join(path, name) for name in os.listdir(path))  # noqa: PTH118
     except OSError:
         return []
     shutil.rmtree(path, ignore_errors=True)
     return left
+
+
+def kill_children(reap: Callable[[], bool], budget_s: float) -> set[int]:
+    """Kill all descendants until the kernel says that there is no child; return who was alive.
+
+    ``reap`` says whether no child is left. Every orphan becomes a child of this process before its
+    dead parent can be reaped, so ECHILD is proof where an empty listing is not.
+    """
+    until = time.monotonic() + budget_s
+    killed: set[int] = set()
+    while not reap() and time.monotonic() < until:
+        for pid in descendants():
+            if is_alive(pid):
+                killed.add(pid)
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_PAUSE_S)
+    return killed
 
 
 class Stream:
@@ -268,7 +288,7 @@ class Shim:
         self.ending = True
 
     def output(self, stream: Stream) -> None:
-        """Store what the target wrote; forget the pipe when nobody holds its other end."""
+        """Store what came; forget the pipe when nobody holds its other end."""
         if not stream.drain():
             self.poller.unregister(stream.reader)
 
@@ -292,23 +312,6 @@ class Shim:
                 self.root_ended = True
                 self.tell(kind="exited", status=os.waitstatus_to_exitcode(status))
 
-    def kill_all(self) -> set[int]:
-        """Kill until the kernel says that there is no child; return who was still alive.
-
-        Every orphan becomes a child of this process before its dead parent can be reaped, so
-        ECHILD is proof where an empty listing is not.
-        """
-        until = time.monotonic() + self.config["kill_budget_s"]
-        killed: set[int] = set()
-        while not self.reap() and time.monotonic() < until:
-            for pid in descendants():
-                if is_alive(pid):
-                    killed.add(pid)
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(_PAUSE_S)
-        return killed
-
     def let_end(self) -> None:
         """Give helpers of a finished program a moment; multiprocessing's end after their users."""
         until = time.monotonic() + _GRACE_S
@@ -321,7 +324,7 @@ class Shim:
             self.let_end()
         began = time.monotonic()
         used = shared_inodes(descendants())
-        killed = self.kill_all()
+        killed = kill_children(self.reap, self.config["kill_budget_s"])
         seconds = time.monotonic() - began
         left = remove_shared(used, self.config["shared_before"])
         self.tell(
