@@ -50,7 +50,7 @@ def lines(trouble: Trouble, page: Path | None) -> Iterator[str]:
         yield f"no diagnosis: {trouble.failure}"
         return
     yield f"cause: {dump.diagnosis.headline}"
-    told = [text for text in order.story(dump.diagnosis) if text != dump.diagnosis.headline]
+    told = [text for text in order.story(dump.diagnosis) if text not in dump.diagnosis.headline]
     for text in told[:MOST_TOLD]:
         yield f"  {text}"
     if len(told) > MOST_TOLD:

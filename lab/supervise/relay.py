@@ -25,7 +25,7 @@ _KEPT = {
 }  # fmt: skip
 """Not passed on: they cannot be, or they speak of the lab itself, or ask it for a diagnosis."""
 _LOOKS, _PAUSE_S = 3, 0.001
-_DRAIN_LIMIT_MS = 200
+_DRAIN_LIMIT_MS = 5000
 
 
 class Witness:
