@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lab.model import CaptureStatus, Dump
@@ -44,7 +44,7 @@ def _state(trouble: Trouble) -> str:
 
 def lines(trouble: Trouble, page: Path | None) -> Iterator[str]:
     """Yield the lines for stderr, without their prefix."""
-    yield f"{shorten(shlex.join(trouble.command), 120)}: {reason(trouble)}"
+    yield f"{_typed(trouble.command, 120)}: {reason(trouble)}"
     dump = trouble.dump
     if dump is None:
         yield f"no diagnosis: {trouble.failure}"
@@ -62,12 +62,17 @@ def lines(trouble: Trouble, page: Path | None) -> Iterator[str]:
         yield f"report {page}"
 
 
+def _typed(command: Sequence[str], width: int) -> str:
+    """Return a command as one would type it, on one line."""
+    return shorten(" ".join(shlex.join(command).split()), width)
+
+
 def _without_python(dump: Dump) -> Iterator[str]:
     """Yield what the kernel knows of processes that no stack could be taken of."""
     other = {each.pid: each for each in dump.processes if each.python is None}
     shown = [thread for thread in dump.threads if thread.pid in other and thread.pid == thread.tid]
     for thread in shown[:MOST_TOLD]:
-        name = shorten(shlex.join(other[thread.pid].command), 60) or thread.label
+        name = _typed(other[thread.pid].command, 60) or thread.label
         wait = thread.wait
         call = f" in {wait.syscall}" if wait and wait.syscall else ""
         yield f"  {name} ({thread.pid}) is{call or ' there'}: {wait.because if wait else 'gone'}"
