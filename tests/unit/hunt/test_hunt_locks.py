@@ -9,7 +9,7 @@ from threading import Lock as NamedLock
 import pytest
 
 from lab.hunt import Settings, hunt
-from tests.unit.hunt.bodies import Tally, run_all, silent
+from tests.unit.hunt.bodies import Tally, found, run_all, silent
 
 MODULE_LOCK = threading.Lock()
 MODULE_CONDITION = threading.Condition()
@@ -173,3 +173,160 @@ def test_a_lock_that_a_failed_execution_left_taken_is_free_in_the_next():
 
     silent(body, executions=20)
     assert not MODULE_LOCK.locked()
+
+
+def test_a_semaphore_that_lets_two_in_is_no_lock():
+    def body():
+        guard, tally = threading.Semaphore(2), Tally()
+
+        def work():
+            with guard:
+                tally.add()
+
+        run_all(work, work)
+        assert tally.value == 2
+
+    found(body, "assertion")
+
+
+def test_a_semaphore_counts():
+    def body():
+        guard, inside, most = threading.Semaphore(2), [], []
+
+        def work():
+            with guard:
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+
+        run_all(work, work, work)
+        assert max(most) <= 2
+
+    silent(body, executions=60)
+
+
+def test_a_bounded_semaphore_given_back_twice_says_so():
+    def body():
+        guard, given = threading.BoundedSemaphore(1), []
+
+        def work():
+            guard.acquire(blocking=False)
+            if not given:
+                given.append(1)
+                guard.release()
+
+        run_all(work, work)
+
+    assert "ValueError" in found(body, "exception").message
+
+
+def test_an_event_cleared_by_its_waiter_may_have_been_meant_for_another():
+    def body():
+        event = threading.Event()
+
+        def work():
+            event.wait()
+            event.clear()
+
+        run_all(work, work, event.set)
+
+    assert "Event.wait" in found(body, "deadlock").message
+
+
+def test_a_barrier_with_too_few_parties_keeps_them():
+    def body():
+        barrier = threading.Barrier(3)
+        run_all(barrier.wait, barrier.wait)
+
+    assert "Barrier" in found(body, "deadlock").message
+
+
+def test_a_barrier_times_out_and_is_broken_for_all():
+    def body():
+        barrier, ended = threading.Barrier(3), []
+
+        def work():
+            try:
+                barrier.wait(timeout=10)
+            except threading.BrokenBarrierError:
+                ended.append(barrier.broken)
+
+        run_all(work, work)
+        assert ended == [True, True]
+        barrier.reset()
+        assert not barrier.broken
+
+    silent(body, executions=40)
+
+
+def test_a_condition_waits_for_a_predicate_and_times_out():
+    def body():
+        condition, ready = threading.Condition(), []
+
+        def waits():
+            with condition:
+                assert condition.wait_for(lambda: ready, timeout=60)
+
+        def tells():
+            with condition:
+                ready.append(1)
+                condition.notify_all()
+
+        run_all(waits, waits, tells)
+        with condition:
+            assert not condition.wait(timeout=5)
+            assert not condition.wait_for(lambda: False, timeout=5)
+
+    silent(body, executions=60)
+
+
+def test_notifying_one_of_two_kinds_of_waiter_is_a_deadlock():
+    def body():
+        condition, items = threading.Condition(), []
+
+        def take(kind):
+            with condition:
+                condition.wait_for(lambda: kind in items)
+                items.remove(kind)
+
+        def put(kind):
+            with condition:
+                items.append(kind)
+                condition.notify()
+
+        run_all(lambda: take("a"), lambda: take("b"), lambda: put("a"), lambda: put("b"))
+
+    found(body, "deadlock")
+
+
+def test_a_re_entrant_lock_belongs_to_its_owner():
+    def body():
+        lock, refused = threading.RLock(), []
+        lock.acquire()
+
+        def work():
+            assert not lock.acquire(blocking=False)
+            try:
+                lock.release()
+            except RuntimeError:
+                refused.append(1)
+
+        run_all(work)
+        lock.release()
+        assert refused == [1]
+
+    silent(body, executions=20)
+
+
+def test_a_lock_made_in_a_hunt_works_after_it():
+    made = []
+
+    def body():
+        made.append(threading.RLock())
+        with made[-1]:
+            pass
+
+    silent(body, executions=3)
+    for lock in made:
+        with lock, lock:
+            assert not lock.acquire(blocking=False) or lock.release() is None

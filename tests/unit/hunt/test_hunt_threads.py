@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from lab.hunt import Settings, hunt
-from tests.unit.hunt.bodies import Tally, run_all, silent
+from tests.unit.hunt.bodies import Tally, found, run_all, silent
 
 MODULE_LOCAL = threading.local()
 
@@ -131,3 +131,87 @@ def test_a_thread_left_blocked_for_ever_is_a_failure():
     assert result.kind == "deadlock"
     assert "stray" in result.message
     assert "Event.wait" in result.message
+
+
+def test_an_exception_in_a_thread_is_found_without_an_excepthook():
+    def body():
+        run_all(lambda: 1 / 0)
+
+    assert "ZeroDivisionError" in found(body, "exception").message
+
+
+def test_threads_name_themselves_as_the_library_does():
+    def body():
+        def work():
+            pass
+
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        assert [thread.name for thread in threads] == ["Thread-1 (work)", "Thread-2 (work)"]
+        for thread in threads:
+            thread.start()
+            thread.name = "renamed"
+            with pytest.raises(RuntimeError):
+                thread.daemon = True
+            thread.join()
+            assert thread.name == "renamed"
+            assert isinstance(thread.native_id, int)
+        with pytest.raises(RuntimeError):
+            threading.Thread(target=work).join()
+
+    silent(body, executions=10)
+
+
+def test_a_thread_cannot_join_itself_and_a_timed_join_comes_back():
+    def body():
+        release = threading.Event()
+
+        def work():
+            with pytest.raises(RuntimeError):
+                threading.current_thread().join()
+            release.wait()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(timeout=1000)
+        assert thread.is_alive()
+        release.set()
+        thread.join()
+        assert not thread.is_alive()
+
+    silent(body, executions=40)
+
+
+def test_data_that_should_have_been_thread_local_is_mixed_up():
+    class Request:
+        pass
+
+    def body():
+        current, seen = Request(), []
+
+        def work(name):
+            current.name = name
+            seen.append(current.name == name)
+
+        run_all(lambda: work("a"), lambda: work("b"))
+        assert all(seen)
+
+    found(body, "assertion")
+
+
+def test_a_subclass_of_local_is_initialised_in_each_thread():
+    class Mine(threading.local):
+        def __init__(self):
+            self.items = []
+
+    def body():
+        mine, lengths = Mine(), []
+
+        def work():
+            mine.items.append(1)
+            lengths.append(len(mine.items))
+
+        run_all(work, work)
+        assert lengths == [1, 1]
+        assert mine.items == []
+
+    silent(body, executions=40)
