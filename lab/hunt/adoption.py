@@ -1,0 +1,214 @@
+"""Taking over the locks that exist when a hunt begins: each is wrapped wherever it is held.
+
+Who holds one is asked of the garbage collector. A lock inside something that cannot be changed (a
+tuple, a frozen set, a bound method) is wrapped by making a new one of those, for whoever holds it.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from types import BuiltinFunctionType, CellType, FunctionType
+from typing import Any, Final
+
+from lab.hunt import _real, locks
+
+OURS: Final = "lab.hunt"
+# Their locks guard the interpreter's own bookkeeping; no switch happens while one is held.
+_KEPT: Final = ("threading", "_thread", "importlib", "_frozen_importlib", "_weakrefset", "_io")
+_LOCKS: Final = (_real.LockType, _real.RLockType)
+_FEW: Final = 64  # objects for which a search through all others costs little
+_DEEPEST: Final = 4  # tuples within tuples
+
+Change = Callable[[Any, str, Any], None]
+
+
+class Adoption:
+    """Wraps every lock; ``undo`` collects how to take that back, ``change`` sets an attribute."""
+
+    def __init__(self, undo: list[Callable[[], object]], change: Change) -> None:
+        self._undo = undo
+        self._change = change
+        self._wrapped: dict[int, Any] = {}
+        self._targets: dict[int, Any] = {}
+
+    def adopt(self) -> None:
+        """Find the locks and wrap them."""
+        found = _existing_locks()
+        for _ in range(_DEEPEST):
+            if not found:
+                return
+            self._targets = {id(each): each for each in found}
+            ignored = {id(found), id(self._targets)}
+            frozen = []
+            for holder in _holders(found):
+                if id(holder) in ignored:
+                    continue
+                if isinstance(holder, (tuple, frozenset, BuiltinFunctionType)):
+                    frozen.append(holder)
+                else:
+                    self._adopt_in(holder)
+            found = frozen
+
+    def _adopt_in(self, holder: Any) -> None:
+        kind = type(holder)
+        if kind is dict:
+            self._adopt_in_dictionary(holder)
+        elif kind in (list, deque):
+            self._replace(holder, enumerate(list(holder)), holder.__setitem__)
+        elif kind is set and holder is not getattr(threading, "_shutdown_locks", None):
+            self._replace(holder, ((each, each) for each in list(holder)), _exchange(holder))
+        elif kind is CellType:
+            new = self._new(holder.cell_contents, holder, "cell")
+            if new is not None:
+                self._change(holder, "cell_contents", new)
+        elif kind is FunctionType:
+            new = self._new(holder.__defaults__, holder, "default")
+            if new is not None:
+                self._change(holder, "__defaults__", new)
+        elif _may_hold(kind):
+            self._replace(holder, attributes(holder), _setter(holder))
+
+    def _adopt_in_dictionary(self, holder: dict[Any, Any]) -> None:
+        if is_module_of(holder, *_KEPT, OURS):
+            return
+        owner = class_of(holder)
+        if owner is None:
+            self._replace(holder, list(holder.items()), holder.__setitem__)
+            return
+        for name, value in list(holder.items()):
+            new = self._new(value, holder, name)
+            if new is not None:
+                self._change(owner, name, new)
+
+    def _replace(
+        self, holder: Any, items: Iterable[tuple[Any, Any]], put: Callable[[Any, Any], object]
+    ) -> None:
+        for key, value in list(items):
+            new = self._new(value, holder, key)
+            if new is not None:
+                put(key, new)
+                self._undo.append(_inverse(put, key, new, value))
+
+    def _new(self, value: Any, holder: Any, key: Any) -> Any:
+        """Return what stands for ``value``, None if it is not among those looked for."""
+        return self._made(value, holder, key) if id(value) in self._targets else None
+
+    def _made(self, value: Any, holder: Any, key: Any) -> Any:
+        if type(value) in _LOCKS:
+            return self._wrapped_lock(value, holder, key)
+        if isinstance(value, BuiltinFunctionType) and type(value.__self__) in _LOCKS:
+            return getattr(self._wrapped_lock(value.__self__, holder, key), value.__name__, None)
+        if isinstance(value, (tuple, frozenset)):
+            items = [self._made(each, holder, f"{key}[{at}]") for at, each in enumerate(value)]
+            pairs = zip(value, items, strict=True)
+            base: Any = tuple if isinstance(value, tuple) else frozenset
+            return base.__new__(type(value), [old if new is None else new for old, new in pairs])
+        return None
+
+    def _wrapped_lock(self, real: Any, holder: Any, key: Any) -> Any:
+        lock = self._wrapped.get(id(real))
+        if lock is None:
+            kind = locks.Lock if type(real) is _real.LockType else locks.RLock
+            lock = kind.adopt(real, f"{kind.kind} {_owner_name(holder)}{key}")
+            self._wrapped[id(real)] = lock
+        return lock
+
+
+def _existing_locks() -> list[Any]:
+    objects = gc.get_objects()
+    if gc.is_tracked(_real.allocate_lock()):
+        return [each for each in objects if type(each) in _LOCKS]
+    held = (inner for each in objects for inner in gc.get_referents(each))
+    return list({id(each): each for each in held if type(each) in _LOCKS}.values())
+
+
+def _holders(found: list[Any]) -> list[Any]:
+    if len(found) <= _FEW:
+        return gc.get_referrers(*found)
+    wanted = {id(each) for each in found}
+    return [
+        each for each in gc.get_objects() if not wanted.isdisjoint(map(id, gc.get_referents(each)))
+    ]
+
+
+def _inverse(
+    put: Callable[[Any, Any], object], key: Any, new: Any, old: Any
+) -> Callable[[], object]:
+    if getattr(put, "exchanges", False):
+        return lambda: put(new, old)
+    return lambda: put(key, old)
+
+
+def _exchange(holder: set[Any]) -> Callable[[Any, Any], object]:
+    def put(old: Any, new: Any) -> None:
+        holder.discard(old)
+        holder.add(new)
+
+    put.exchanges = True  # type: ignore[attr-defined]
+    return put
+
+
+def is_module_of(namespace: dict[Any, Any], *prefixes: str) -> bool:
+    """Whether ``namespace`` is the dictionary of a module whose name starts with a prefix."""
+    name = namespace.get("__name__")
+    if not isinstance(name, str) or "__spec__" not in namespace:
+        return False
+    return name.startswith(prefixes)
+
+
+def class_of(namespace: dict[Any, Any]) -> type | None:
+    """Return the class whose dictionary ``namespace`` is, None if it is no class's."""
+    if "__module__" not in namespace:
+        return None
+    known = _owners.get(id(namespace))
+    if known is not None and any(each is namespace for each in gc.get_referents(known)):
+        return known
+    for owner in gc.get_referrers(namespace):
+        if isinstance(owner, type) and owner.__dict__.get("__module__") == namespace["__module__"]:
+            _owners[id(namespace)] = owner
+            return owner
+    return None
+
+
+_owners: dict[int, type] = {}  # found by looking at every object there is: not for each hunt anew
+
+
+def attributes(holder: Any) -> Iterator[tuple[str, Any]]:
+    """Yield an instance's own attributes without running any code of its class."""
+    try:
+        own = object.__getattribute__(holder, "__dict__")
+    except AttributeError:
+        own = {}
+    if type(own) is dict:
+        yield from list(own.items())
+    for kind in type(holder).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            descriptor = kind.__dict__.get(name)
+            if descriptor is not None and type(descriptor).__name__ == "member_descriptor":
+                try:
+                    yield name, descriptor.__get__(holder)
+                except AttributeError:
+                    continue
+
+
+def _setter(holder: Any) -> Callable[[str, Any], None]:
+    return lambda name, value: object.__setattr__(holder, name, value)
+
+
+def _may_hold(kind: type) -> bool:
+    """Whether it is an instance of a class made in Python, and not the interpreter's own."""
+    if issubclass(kind, threading.Thread) or kind.__module__.startswith(OURS):
+        return False
+    return kind.__flags__ & (1 << 9) != 0  # Py_TPFLAGS_HEAPTYPE
+
+
+def _owner_name(holder: Any) -> str:
+    if type(holder) is dict:
+        name = holder.get("__name__")
+        return f"{name}." if isinstance(name, str) else ""
+    plain = (list, tuple, deque, set, frozenset, CellType, FunctionType)
+    return "" if isinstance(holder, plain) else f"{type(holder).__name__}."
