@@ -357,7 +357,10 @@ KEEPER = Keeper()
 TAKE, GIVE = (lock := threading.Lock()).acquire, lock.release
 
 
-def by_default(held=(threading.Lock(),)):
+DEFAULT = threading.Lock()
+
+
+def by_default(held=(DEFAULT,)):
     return held[0]
 
 
