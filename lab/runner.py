@@ -22,12 +22,15 @@ from lab.capture import heap
 from lab.errors import UsageError
 from lab.expectation import expect
 from lab.faults import NONE, Fault, parse_all
+from lab.hunts.scenario import hunt_scenario
+from lab.hunts.wishes import EXECUTIONS
 from lab.judge import overall
 from lab.machine import describe_machine, git_state
 from lab.model import (
     SCHEMA_VERSION,
     Event,
     Expectation,
+    Hunted,
     Interpreter,
     Purpose,
     RunHeader,
@@ -39,9 +42,10 @@ from lab.model import (
     VerdictKind,
 )
 from lab.questions import answer_questions
+from lab.racing import answer_of_race, counted_violations
 from lab.registry import Found
 from lab.scenario import ParameterValue, StartMethod, Variant, Workers
-from lab.store import RunDirectory, load, new_run_id
+from lab.store import HUNT, RunDirectory, load, new_run_id
 from lab.supervise import TargetSpec
 from lab.trial import TrialPlan, TrialRun
 
@@ -64,6 +68,8 @@ class RunRequest:
     faults: tuple[Fault, ...] | None = None
     """What to plant in place of the scenario's own faults; ``None``: those."""
     heap: bool = True
+    hunt: int = EXECUTIONS
+    """Executions to spend on hunting the scenario's test, if it has one; 0 for none."""
     flamegraphs: bool = True
     output: Path = field(default_factory=lambda: Path("reports"))
     command: tuple[str, ...] = ()
@@ -131,11 +137,34 @@ def run(request: RunRequest, tell: Callable[[Event], None]) -> RunRecord:
             TrialRun(plan, directory, tell).execute()
             for plan in _plans(request, header.sides, directory)
         ]
-        trials = _with_answers(trials, wanted)
-        directory.finish(_result(header, directory, trials))
+        hunted = _hunted(request, directory, tell)
+        trials = _with_answers(trials, wanted, hunted)
+        directory.finish(_result(header, directory, trials, hunted))
     finally:
         directory.close()
     return load(directory.root)
+
+
+def _hunted(
+    request: RunRequest, directory: RunDirectory, tell: Callable[[Event], None]
+) -> Hunted | None:
+    """Hunt the scenario's test, if it has one."""
+    if request.found.scenario.hunted is None or not request.hunt:
+        return None
+
+    def note(state: str) -> None:
+        event = Event(at_s=directory.elapsed_s(), kind="hunt", detail={"state": state})
+        directory.append(event)
+        tell(event)
+
+    return hunt_scenario(
+        request.found,
+        directory.root / HUNT,
+        corrected=request.corrected,
+        seed=request.seed,
+        executions=request.hunt,
+        tell=note,
+    )
 
 
 def _expectation(request: RunRequest, variant: Variant) -> Expectation:
@@ -214,18 +243,23 @@ def _worker_count(parameters: Mapping[str, ParameterValue]) -> int:
     return workers if isinstance(workers, int) else 1
 
 
-def _with_answers(trials: list[Trial], wanted: Expectations) -> list[Trial]:
-    """Add the debugging questions to the trials that hung; repeats of a variant are siblings."""
+def _with_answers(trials: list[Trial], wanted: Expectations, hunted: Hunted | None) -> list[Trial]:
+    """Add the debugging questions to the trials that hung, or raced; repeats are siblings."""
     answered = []
     for trial in trials:
-        if trial.purpose is Purpose.STACKS and trial.diagnosis is not None:
+        raced = not trial.corrected and counted_violations(trial) is not None
+        if trial.purpose is Purpose.STACKS and (raced or trial.diagnosis is not None):
             siblings = [
                 other
                 for other in trials
                 if other.purpose is Purpose.STACKS
                 and (other.variant, other.interpreter) == (trial.variant, trial.interpreter)
             ]
-            debuggability = answer_questions(trial, wanted[trial.variant.slug], siblings)
+            debuggability = (
+                answer_of_race(trial, siblings, hunted)
+                if raced
+                else answer_questions(trial, wanted[trial.variant.slug], siblings)
+            )
             trial = msgspec.structs.replace(trial, debuggability=debuggability)
         answered.append(trial)
     return answered
@@ -286,13 +320,17 @@ def rerun_command(request: RunRequest) -> str:
     words += ["--fault", NONE] if request.faults == () else []
     words += ["--corrected"] if request.corrected else []
     words += [] if request.heap else ["--no-heap"]
+    words += [] if request.hunt else ["--no-hunt"]
     return shlex.join(words)
 
 
-def _result(header: RunHeader, directory: RunDirectory, trials: list[Trial]) -> RunResult:
+def _result(
+    header: RunHeader, directory: RunDirectory, trials: list[Trial], hunted: Hunted | None
+) -> RunResult:
     verdicts = [
         trial.verdict.kind if trial.verdict else VerdictKind.INCONCLUSIVE for trial in trials
     ]
+    verdicts += [hunted.verdict] if hunted else []
     return RunResult(
         schema_version=SCHEMA_VERSION,
         id=header.id,
@@ -301,4 +339,5 @@ def _result(header: RunHeader, directory: RunDirectory, trials: list[Trial]) -> 
         verdict=overall(verdicts),
         trials=tuple(trials),
         hashes=directory.hashes(),
+        hunted=hunted,
     )

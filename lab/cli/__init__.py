@@ -32,7 +32,7 @@ def run_command_line(arguments: list[str]) -> int:
             return done
     import typer
 
-    from lab.cli.app import app
+    from lab.cli.hunting import app
 
     try:
         with _signals_interrupt():

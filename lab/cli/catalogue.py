@@ -45,6 +45,7 @@ def _as_data(entry: Listed) -> dict[str, object]:
             "title": scenario.title,
             "tags": list(scenario.tags),
             "variants": [str(kind) for kind in scenario.variants],
+            "huntable": scenario.hunted is not None,
         }
     return data
 
@@ -77,6 +78,7 @@ def print_scenario(reference: str) -> int:
         ("Variants", _variants(scenario)),
         ("Planted", ", ".join(map(str, scenario.faults)) or "nothing: it goes wrong by itself"),
         ("Bears on", ", ".join(scenario.claims) or "no claim"),
+        ("Hunted", f"lab hunt {scenario.name}" if scenario.hunted else "no: nothing to schedule"),
     ):
         console.print(f"[bold]{heading}[/bold]  {escape(text)}")
     _print_parameters(found, console)

@@ -20,6 +20,7 @@ from lab.hunts import contained
 from lab.hunts.confirm import TIMES, Confirmation, confirm
 from lab.hunts.folder import HuntFolder
 from lab.hunts.orders import Reply
+from lab.hunts.scenario import named
 from lab.hunts.wishes import wishes_from
 
 NO_THREADS = "no thread was started under control: there was nothing to schedule"
@@ -34,15 +35,17 @@ class HuntOptions:
     limit_s: float
     output: Path
     as_json: bool
+    corrected: bool = False
 
 
 def run_hunt(options: HuntOptions) -> int:
     """Hunt, write the directory, print the answer, and return the exit code."""
     wishes = _checked(options.wishes, options.limit_s)
-    folder = HuntFolder(options.output, options.reference, wishes)
+    reference, wishes = _meant(options.reference, wishes, corrected=options.corrected)
+    folder = HuntFolder.under(options.output, reference, wishes)
     with Narrator(consoles.progress()) as narrator:
         request = contained.Request(
-            options.reference, wishes, folder.captures, options.limit_s, narrator.tell
+            reference, wishes, folder.captures, options.limit_s, narrator.tell
         )
         reply = contained.hunt(request)
     assert reply.result is not None
@@ -50,6 +53,19 @@ def run_hunt(options: HuntOptions) -> int:
     replay = "" if reply.inner else options.reference
     _present(folder, reply.result, reason, as_json=options.as_json, replay=replay)
     return _code(reply.result, reason)
+
+
+def _meant(
+    reference: str, wishes: dict[str, Any], *, corrected: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """Return the test that is meant, and the wishes: a scenario's name stands for its test."""
+    body = named(reference, corrected=corrected)
+    if body is not None:
+        trace = tuple(dict.fromkeys((*body.trace, *wishes.get("trace", ()))))
+        return body.reference, {**wishes, "trace": trace}
+    if corrected:
+        raise UsageError(f"--corrected with {reference}", wanted="the name of a scenario")
+    return reference, wishes
 
 
 def _checked(given: dict[str, Any], limit_s: float) -> dict[str, Any]:
@@ -138,6 +154,7 @@ def _planned(options: ReplayOptions) -> tuple[Schedule, dict[str, Any]]:
     if not reference:
         raise UsageError("the schedule does not name its test", wanted="a TARGET after it")
     wishes: dict[str, Any] = {"trace": options.trace} if options.trace else {}
+    reference, wishes = _meant(reference, wishes)
     return msgspec.structs.replace(plan, target=reference), wishes
 
 

@@ -14,7 +14,20 @@ def write_report(record: RunRecord) -> Path:
     """Build the page of ``record`` into its directory and return where it is."""
     from lab.report import html
 
+    _write_interleaving(Path(record.directory) / store.HUNT, record.header.scenario.name)
     return store.RunDirectory(Path(record.directory)).write_report(html.render(record))
+
+
+def _write_interleaving(root: Path, scenario: str) -> None:
+    """Build the page of the hunt that belongs to a run, if there was one."""
+    from lab.hunts.folder import HuntFolder
+    from lab.report.interleaving_page import render
+
+    hunt = HuntFolder.load(root)
+    if hunt is not None:
+        token = hunt.result.schedule
+        page = render(hunt, f"lab replay {token} {scenario}" if token else "")
+        (root / store.REPORT).write_text(page, encoding="utf-8")
 
 
 def rebuild_report(directory: Path, *, open_report: bool) -> int:

@@ -30,6 +30,8 @@ class Narrator(consoles.ChangingLine):
 
     def tell(self, event: Event) -> None:
         """Take an event of the run."""
+        if event.kind == "hunt":
+            self.say(f"the test of the race: {event.detail['state']}")
         if event.trial and event.trial not in self._seen:
             self._seen.append(event.trial)
             self._facts = []

@@ -16,6 +16,7 @@ from lab.cli.pages import open_page, write_report
 from lab.cli.progress import Narrator
 from lab.errors import ExitCode, UsageError
 from lab.faults import NONE, Call, Fault, FaultKind, parse_all
+from lab.hunts.wishes import EXECUTIONS
 from lab.model import RunRecord, VerdictKind
 from lab.scenario import Scenario, StartMethod, Workers
 
@@ -42,6 +43,7 @@ class RunOptions:
     seed: int
     corrected: bool
     heap: bool
+    hunt: bool
     flamegraphs: bool
     output: Path
     as_json: bool
@@ -116,6 +118,7 @@ def make_request(options: RunOptions) -> runner.RunRequest:
         timeout_s=options.timeout_s,
         faults=faults,
         heap=options.heap,
+        hunt=EXECUTIONS if options.hunt else 0,
         flamegraphs=options.flamegraphs,
         output=options.output,
     )

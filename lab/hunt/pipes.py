@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any, Final
 
 from lab.hunt import _real
@@ -12,6 +13,8 @@ from lab.hunt.tasks import Task
 
 # What a pipe that is ready takes without making the writer sleep, in bytes; see pipe(7).
 _ATOMIC: Final = 4096
+# Their helper processes, and the pipes to them, are made once and outlive an execution.
+_LASTING: Final = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 
 
 def pipe() -> tuple[int, int]:
@@ -30,7 +33,7 @@ def pipe2(flags: int, /) -> tuple[int, int]:
 
 def _note(ends: tuple[int, int]) -> None:
     here = Net.here()
-    if here is not None:
+    if here is not None and sys._getframe(2).f_globals.get("__name__") not in _LASTING:
         here[0].add(ends, PIPE)
 
 

@@ -41,9 +41,22 @@ class HuntRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HuntFolder:
-    """The directory of one hunt, made when this is."""
+    """The directory ``root`` of one hunt, made when this is."""
 
-    def __init__(self, output: Path, reference: str, wishes: dict[str, Any]) -> None:
+    @classmethod
+    def under(cls, output: Path, reference: str, wishes: dict[str, Any]) -> HuntFolder:
+        """Make the directory of a hunt by itself: ``output/<name of the test>/<id>``."""
+        name = re.sub(r"[^\w.-]+", "-", reference.rpartition("/")[2]).strip("-.") or "hunt"
+        return cls(output / name, reference, wishes)
+
+    @classmethod
+    def at(cls, root: Path, reference: str, wishes: dict[str, Any]) -> HuntFolder:
+        """Make the directory of a hunt that belongs to something else: ``root`` itself."""
+        return cls(root, reference, wishes, own=False)
+
+    def __init__(
+        self, place: Path, reference: str, wishes: dict[str, Any], *, own: bool = True
+    ) -> None:
         self.header = HuntHeader(
             id=new_run_id(),
             reference=reference,
@@ -51,8 +64,7 @@ class HuntFolder:
             command=shlex.join(["lab", *sys.argv[1:]]),
             python=f"{platform.python_implementation()} {platform.python_version()}",
         )
-        name = re.sub(r"[^\w.-]+", "-", reference.rpartition("/")[2]).strip("-.") or "hunt"
-        self.root = output / name / self.header.id
+        self.root = place / self.header.id if own else place
         try:
             self.captures.mkdir(parents=True)
             self._write(HEADER, msgspec.json.encode(self.header))
@@ -85,6 +97,14 @@ class HuntFolder:
         """Write the page and return where it is."""
         (self.root / REPORT).write_text(page, encoding="utf-8")
         return self.root / REPORT
+
+    @staticmethod
+    def load(root: Path) -> HuntRecord | None:
+        """Return the record of a hunt that was finished, None where there is none."""
+        try:
+            return msgspec.json.decode((root / RESULT).read_bytes(), type=HuntRecord)
+        except FileNotFoundError:
+            return None
 
     def _write(self, name: str, data: bytes) -> None:
         partial = self.root / f".{name}.part"

@@ -45,6 +45,7 @@ from lab.model.diagnosis import (
     Verdict,
     VerdictKind,
 )
+from lab.model.hunted import Hunted
 from lab.model.moment import Dump, Motion, ThreadMoment
 from lab.model.run import (
     Event,
@@ -106,6 +107,7 @@ __all__ = [
     "Frame",
     "Gil",
     "HeapUse",
+    "Hunted",
     "Interpreter",
     "Local",
     "LockState",

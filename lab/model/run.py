@@ -11,6 +11,7 @@ import msgspec
 from lab.model.base import Record
 from lab.model.capture import CaptureReport, Footprint, HeapUse
 from lab.model.diagnosis import Debuggability, Diagnosis, Verdict, VerdictKind
+from lab.model.hunted import Hunted
 from lab.model.tree import Outcome, SourceLine
 from lab.scenario import (
     Cause,
@@ -255,6 +256,8 @@ class RunResult(Record, frozen=True, kw_only=True):
     trials: tuple[Trial, ...]
     hashes: dict[str, str]
     """Artifact path to ``sha256:<hex>``."""
+    hunted: Hunted | None = None
+    """Of a race: what became of its test when it was hunted."""
 
 
 class Event(Record, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ become a row, and rows that say nothing about the failure are counted instead of
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -206,7 +206,11 @@ def _effect(step: Step) -> str:
 
 def where_words(result: HuntResult) -> str:
     """Say on which interpreters the failure can happen, from the models under which it showed."""
-    models = result.models
+    return models_words(result.models)
+
+
+def models_words(models: Mapping[str, str]) -> str:
+    """Say on which interpreters a failure can happen that showed under these models."""
     gil, free = models.get("gil", ""), models.get("free-threaded", "")
     if gil == "found":
         return "with the GIL (every CPython build), and so without it too"

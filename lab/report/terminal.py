@@ -18,6 +18,7 @@ from lab.model import (
     CaptureStatus,
     Diagnosis,
     Edge,
+    Hunted,
     RunHeader,
     RunRecord,
     VerdictKind,
@@ -36,6 +37,7 @@ from lab.report.figures import (
     survivors_words,
 )
 from lab.report.order import edges
+from lab.report.race import facts
 from lab.report.words import (
     CAPTURES,
     EVIDENCE,
@@ -79,7 +81,18 @@ def print_summary(record: RunRecord, console: Console, report: Path | None) -> N
             for part in line.wrap(console, console.width - indent):
                 part.rstrip()
                 console.print(Text.assemble(" " * indent, part))
+    if record.result is not None and record.result.hunted is not None:
+        _print_hunted(record.result.hunted, console)
     console.print(_way_on(record, report), soft_wrap=True)
+
+
+def _print_hunted(hunted: Hunted, console: Console) -> None:
+    console.print(Text("\nThe same fault as a test of threads, hunted", style="bold"))
+    for label, words in facts(hunted):
+        console.print(Text.assemble((f"  {label.lower():11}", "dim"), visible(words)))
+    for line in hunted.story:
+        style = "yellow" if line.startswith("switch") else ""
+        console.print(Text(f"    {visible(line)}", style))
 
 
 def _heading(record: RunRecord) -> Text:

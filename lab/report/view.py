@@ -17,15 +17,16 @@ from lab.model import (
     Edge,
     Evidence,
     FootprintSample,
+    Hunted,
     RunRecord,
     ThreadWait,
     Trial,
 )
-from lab.report import order
+from lab.report import order, race
 from lab.report.charts import added_chart, over_time_chart
 from lab.report.columns import Column, columns_of
 from lab.report.figures import Figure, figures, key_figures
-from lab.report.files import File, run_files, trial_files
+from lab.report.files import File, describe, run_files, trial_files
 from lab.report.graph_svg import draw_graph, grades
 from lab.report.memory import sweeps
 from lab.report.scale import Scale
@@ -34,6 +35,7 @@ from lab.report.sources import Excerpt, StackView, excerpts, sources_of, stacks
 from lab.report.timeline import Timeline, timeline
 from lab.report.timeline_svg import draw_timeline, page_scale
 from lab.report.words import duration, truth_words
+from lab.store import HUNT, REPORT
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,18 @@ class Page:
     files: list[File]
     truths: list[tuple[str, str]]
     """(variants, in words): the ground truth, once for all the variants that share it."""
+    interleaving: File
+    """The page of the hunt, of a race."""
+
+    @property
+    def hunted(self) -> Hunted | None:
+        """What became of the scenario's test when it was hunted."""
+        return self.record.result.hunted if self.record.result else None
+
+    @property
+    def race(self) -> list[tuple[str, str]]:
+        """(label, words) of the hunt."""
+        return race.facts(self.hunted) if self.hunted else []
 
     @property
     def repeated(self) -> bool:
@@ -111,6 +125,7 @@ def page_of(record: RunRecord) -> Page:
         over_time=over_time_chart(columns, "chart-over-time"),
         files=run_files(record),
         truths=_truths(record),
+        interleaving=describe(record, f"{HUNT}/{REPORT}"),
     )
 
 

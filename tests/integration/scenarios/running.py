@@ -35,6 +35,7 @@ def run(reference: str, output: Path, *, corrected: bool) -> RunRecord:
         parameters=scenario.arguments(SMALL.get(scenario.name, {})),
         corrected=corrected,
         heap=False,
+        hunt=0,
         output=output,
     )
     return runner.run(request, lambda _event: None)
