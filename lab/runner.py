@@ -21,7 +21,7 @@ from lab import interpreters
 from lab.capture import heap
 from lab.errors import UsageError
 from lab.expectation import expect
-from lab.faults import NONE, Fault, parse_all
+from lab.faults import NONE, Fault, FaultKind, parse_all
 from lab.hunts.scenario import hunt_scenario
 from lab.hunts.wishes import EXECUTIONS
 from lab.judge import overall
@@ -79,6 +79,17 @@ class RunRequest:
         """The faults that are planted into every trial."""
         own = parse_all(self.found.scenario.faults)
         return own if self.faults is None else self.faults
+
+    def heap_passes(self, interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
+        """Return (suffix of the trial's id, tool) of each heap pass: one, and one to check it.
+
+        There is none where memory is limited: the profiler's own would count, and run out.
+        """
+        if not self.heap or any(fault.kind is FaultKind.MEMORY for fault in self.planted):
+            return ()
+        if not interpreter.memray:
+            return (("heap", "tracemalloc"),)
+        return (("heap", "memray"), ("heap-check", "tracemalloc"))
 
     @property
     def limit_s(self) -> float:
@@ -188,20 +199,13 @@ def _plans(
     for repeat in range(1, request.repeat + 1):
         for side in sides:
             yield _plan(request, side, f"{side.slug}-{repeat}", Purpose.STACKS, repeat)
-    passes = [heap_passes(side.interpreter) if request.heap else () for side in sides]
+    passes = [request.heap_passes(side.interpreter) for side in sides]
     for suffix, tool in dict.fromkeys(each for some in passes for each in some):
         for side, mine in zip(sides, passes, strict=True):
             if (suffix, tool) in mine:
                 id_ = f"{side.slug}-{suffix}"
                 wrapper = heap.wrapper_for(directory.captures(id_), tool=tool)
                 yield _plan(request, side, id_, Purpose.HEAP, 1, wrapper)
-
-
-def heap_passes(interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
-    """Return (suffix of the trial's id, tool) of each heap pass: one, and one to check it."""
-    if not interpreter.memray:
-        return (("heap", "tracemalloc"),)
-    return (("heap", "memray"), ("heap-check", "tracemalloc"))
 
 
 def _plan(

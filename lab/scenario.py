@@ -91,6 +91,8 @@ class Cause(enum.StrEnum):
     """A wait for an event, a condition, an item or a message that nobody left can provide."""
     OUTSIDE_WAIT = "outside-wait"
     """A wait that only somebody outside the process tree can end: a server, a user."""
+    STOPPED = "stopped"
+    """Whoever could go on was stopped by a signal, and waits for a SIGCONT."""
     UNKNOWN = "unknown"
 
 

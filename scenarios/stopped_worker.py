@@ -11,19 +11,30 @@ import signal
 from typing import Any
 
 import lab
-from lab import Kit, LockLike, Observed, OutcomeKind, Scenario, StartMethod, Truth, Workers
+from lab import (
+    Cause,
+    Kit,
+    LockLike,
+    Observed,
+    OutcomeKind,
+    Scenario,
+    StartMethod,
+    Truth,
+    Wait,
+    Workers,
+)
 
 
 def first(lock: LockLike, inside: Any) -> None:
     """Enter, and be stopped there."""
-    with lock:
+    with lock:  # lab: holds
         inside.set()
         lab.point("inside")
 
 
 def second(lock: LockLike) -> None:
     """Do the same work after it."""
-    with lock:
+    with lock:  # lab: wants
         pass
 
 
@@ -62,7 +73,8 @@ def corrected(kit: Kit) -> None:
 
 def truth() -> Truth:
     """Nothing runs, but anybody could still send a SIGCONT: that is no deadlock."""
-    return Truth(OutcomeKind.QUIET)
+    wait = Wait("worker-2", at="wants", holder="worker-1", held_at="holds")
+    return Truth(OutcomeKind.QUIET, Cause.STOPPED, (wait,))
 
 
 def healthy() -> Truth:

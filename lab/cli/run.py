@@ -168,7 +168,7 @@ def _split_settings(words: Sequence[str], scenario: Scenario) -> dict[str, str]:
 
 
 def _trial_count(request: runner.RunRequest) -> int:
-    passes = [len(runner.heap_passes(each)) for each in request.interpreters if request.heap]
+    passes = [len(request.heap_passes(each)) for each in request.interpreters]
     repeats = request.repeat * len(request.interpreters)
     return len(request.variants) * (repeats + sum(passes))
 

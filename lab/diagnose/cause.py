@@ -13,6 +13,8 @@ from lab.diagnose.graph import cycles
 from lab.diagnose.scene import Scene, Thread
 from lab.scenario import Cause
 
+_STOPPED = "T"
+"""The kernel's state of a thread that was stopped by a signal; see proc_pid_stat(5)."""
 _ENDS_OF_OTHERS = ("thread", "process", "subprocess")
 """Waits that somebody will end for sure: if it is not known who, then that is not seen."""
 
@@ -24,6 +26,8 @@ class Finding:
     cause: Cause
     links: tuple[Link, ...] = ()
     cycles: tuple[tuple[str, ...], ...] = ()
+    stopped: tuple[str, ...] = ()
+    """Who was stopped by a signal, where that is the cause."""
 
 
 def find_cause(scene: Scene, links: Sequence[Link]) -> Finding:
@@ -86,7 +90,10 @@ def _without_cycle(scene: Scene, links: Sequence[Link]) -> Finding:
     ends = sorted(
         (link for link in links if not link.holder.thread and not link.wait.idle), key=_nearness
     )
-    free = [t for t in scene.threads if t.id not in stuck and t not in dark]
+    halted = [t for t in scene.threads if t.wait and t.wait.state == _STOPPED]
+    free = [t for t in scene.threads if t.id not in stuck and t not in dark and t not in halted]
+    if halted and not free:
+        return Finding(Cause.STOPPED, _before(links, halted), stopped=_names(halted))
     if free or dark or not links or _native_threads_run(scene):
         return Finding(Cause.NONE if free else Cause.UNKNOWN, tuple(ends))
     outside = [o for o in ends if not _closed(scene, o) or o.wait.kind in _ENDS_OF_OTHERS]
@@ -96,6 +103,19 @@ def _without_cycle(scene: Scene, links: Sequence[Link]) -> Finding:
         near = sorted(ends, key=lambda link: (not link.holder.outside, link.wait.kind == "accept"))
         return Finding(Cause.OUTSIDE_WAIT, tuple(near))
     return Finding(Cause.NONE if stuck == idle else Cause.UNKNOWN, tuple(ends))
+
+
+def _before(links: Sequence[Link], halted: Sequence[Thread]) -> tuple[Link, ...]:
+    """Return the waits for somebody who is stopped, those for a lock first."""
+    ids = {thread.id for thread in halted}
+    found = [link for link in links if link.holder.thread and link.holder.thread.id in ids]
+    return tuple(sorted(found, key=lambda link: link.wait.kind != LOCK))
+
+
+def _names(threads: Sequence[Thread]) -> tuple[str, ...]:
+    """Return the names of stopped threads; a whole process goes by that of its main thread."""
+    mains = [thread for thread in threads if thread.stack.tid == thread.stack.pid]
+    return tuple(sorted((thread.label for thread in mains or threads), key=natural))
 
 
 def _native_threads_run(scene: Scene) -> bool:

@@ -127,6 +127,10 @@ def headline(finding: Finding, links: Sequence[Link]) -> str:
         return _nothing_stuck(links)
     if finding.cause is Cause.OUTSIDE_WAIT:
         return f"Only what is outside the tree can end this: {sentence(chosen[0], links)}"
+    if finding.cause is Cause.STOPPED:
+        names, verb = ", ".join(finding.stopped), "is" if len(finding.stopped) == 1 else "are"
+        held = f" Meanwhile {sentence(chosen[0], links)}" if chosen else ""
+        return f"{names} {verb} stopped by a signal: only a SIGCONT lets that go on.{held}"
     if not chosen:
         return "Everything waits, and what would end the waiting is not known."
     if finding.cause is Cause.UNSATISFIED_WAIT:

@@ -48,6 +48,7 @@ CAUSES = {
     Cause.ABANDONED_LOCK: "Abandoned lock",
     Cause.UNSATISFIED_WAIT: "A wait that nobody can end",
     Cause.OUTSIDE_WAIT: "Waits for the outside",
+    Cause.STOPPED: "Stopped by a signal",
     Cause.UNKNOWN: "Cause unknown",
 }
 EVIDENCE = {
