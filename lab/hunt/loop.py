@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from lab.errors import UsageError, suggest
 from lab.hunt import _real
 from lab.hunt.collector import CollectingEngine, Garbage
 from lab.hunt.engine import Observer
-from lab.hunt.outcome import NONDETERMINISM, Failure, Outcome
+from lab.hunt.outcome import Failure, Outcome
 from lab.hunt.profile import Profile
-from lab.hunt.project import name_of, scope_of
+from lab.hunt.project import scope_of
 from lab.hunt.recorder import Recorder, Step
-from lab.hunt.records import BOTH, FOUND, Explored, HuntResult, Settings, not_found
+from lab.hunt.records import BOTH, FOUND, HuntResult, Settings, not_found
 from lab.hunt.replays import loosen
-from lab.hunt.schedule import Schedule
+from lab.hunt.results import result_of
 from lab.hunt.session import Session
 from lab.hunt.shrink import Shrinker, Switches, cost
 from lab.hunt.sites import FREE_THREADED, GIL, Scope
@@ -57,20 +57,26 @@ class Search:
         self.unsteady = ""
         self.threads = 1
         self.distinct = 0
+        self._next = 0
+        self.ended: float | None = None  # when it failed
         self.litter = False  # the test leaves garbage that has finalisers
         self.look_for_litter = False
         self._garbage = Garbage(session.monitor.scope)
         self._seen = bytearray(_BITS // 8)
 
     def run(self, deadline: float) -> bool:
-        """Execute until something fails or the budget is spent; True when something failed."""
-        for number in range(self.limit):
+        """Execute until something fails or the budget is spent; True when something failed.
+
+        Called again, it goes on with the execution after the failing one.
+        """
+        for number in range(self._next, self.limit):
+            self._next = number + 1
             if _real.monotonic() > deadline or self.walk.exhausted:
                 break
             outcome = self._execute(number)
             self._note(outcome)
             if outcome.failure is not None:
-                self.failure = outcome.failure
+                self.failure, self.ended = outcome.failure, _real.monotonic()
                 return True
             if outcome.stuck is not None:
                 break
@@ -167,7 +173,28 @@ class Search:
             outcome = self.session.execute(self.deal(number))
             if self.failure is not None and self.failure.same_bug(outcome.failure):
                 best = min(best, self._anchored() or best, key=cost)
+        if best is None:
+            engine.quantum, engine.max_steps = limits
         return best
+
+    def failing(self, deadline: float) -> Switches | None:
+        """Search for a failure that can be repeated, and return its schedule; None without one.
+
+        The first execution that comes to a place may count its steps otherwise than all later
+        ones, so that it fails once and cannot be repeated: those that follow find it again.
+        """
+        first: Failure | None = None
+        for _ in range(_ATTEMPTS):
+            if not self.run(deadline):
+                break
+            switches = self.schedule()
+            if switches is not None:
+                return switches
+            first = first or self.failure
+            self.failure = None
+            self.session.monitor.narrow_to_races()
+        self.failure = first
+        return None
 
     def _anchored(self) -> Switches | None:
         """Return the schedule of the execution that just failed, shrunk."""
@@ -236,7 +263,7 @@ def hunt(body: Callable[[], object], settings: Settings | None = None) -> HuntRe
     models = {model: FOUND if search.failure is not None else _not_found(search)}
     if search.failure is not None and asked.model == BOTH and model != GIL:
         models[GIL] = _also_under_gil(body, scope, asked, search)
-    return _result(search, asked, model, took, found.switches, found.steps, models, body)
+    return result_of(search, asked, model, took, found.switches, found.steps, models, body)
 
 
 class _Found(NamedTuple):
@@ -266,9 +293,8 @@ def _found(
         search.look_for_litter = look_for_litter
         if after is not None:
             search.follow(after)
-        found = search.run(deadline)
-        ended = _real.monotonic()
-        switches = search.schedule() if found else None
+        switches = search.failing(deadline)
+        ended = search.ended or _real.monotonic()
         steps = search.trace(switches) if switches is not None else ()
     return _Found(search, model, switches, steps, ended)
 
@@ -333,78 +359,6 @@ def _check(asked: Settings) -> None:
         raise UsageError(f"there is no model {asked.model!r}", wanted=suggest(asked.model, models))
     if asked.executions < 1:
         raise UsageError(f"{asked.executions} executions", wanted="at least one")
-
-
-def _result(
-    search: Search,
-    asked: Settings,
-    model: str,
-    took: float,
-    switches: Switches | None,
-    steps: tuple[Step, ...],
-    models: dict[str, str],
-    body: Callable[[], object],
-) -> HuntResult:
-    failure = search.failure
-    name = asked.name or name_of(body)
-    schedule = Schedule(switches, model, name) if switches is not None else None
-    kind, message = _verdict(search, switches)
-    return HuntResult(
-        found=failure is not None,
-        kind=kind,
-        message=message,
-        model=_label(model, models),
-        executions=search.executions,
-        executions_to_failure=search.executions if failure is not None else None,
-        seconds=round(took, 6),
-        executions_per_second=round(search.executions / took, 1),
-        switches=schedule.preemptions if schedule is not None else None,
-        schedule=schedule.token() if schedule is not None else None,
-        explored=_explored(search),
-        models=models,
-        strategy=search.strategy if failure is not None else asked.strategy,
-        seed=asked.seed,
-        target=name,
-        failure=failure,
-        steps=steps,
-    )
-
-
-def _label(model: str, models: dict[str, str]) -> str:
-    return GIL if models.get(GIL) == FOUND else model
-
-
-def _verdict(search: Search, switches: Any) -> tuple[str | None, str | None]:
-    failure = search.failure
-    if failure is not None:
-        if switches is None:
-            return NONDETERMINISM, f"seen once, and not again when repeated: {failure.message}"
-        return failure.kind, failure.message
-    if search.unsteady:
-        return NONDETERMINISM, search.unsteady
-    if search.cut_off and search.cut_off == search.executions:
-        return "livelock", "every execution reached the step limit"
-    return None, None
-
-
-def _explored(search: Search) -> Explored:
-    notes = []
-    if search.unsteady:
-        notes.append(search.unsteady)
-    if search.threads == 1:
-        notes.append("no thread was started under control")
-    if not search.session.monitor.codes:
-        notes.append("no code was switched in: nothing of the test's project ran")
-    return Explored(
-        schedules=search.distinct,
-        complete=search.walk.exhausted,
-        bound=search.walk.complete,
-        cut_off=search.cut_off,
-        stuck=search.stuck,
-        threads=search.threads,
-        switch_points=len(search.session.monitor.known),
-        notes=tuple(notes),
-    )
 
 
 __all__ = ["Observer", "hunt"]
