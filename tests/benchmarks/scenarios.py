@@ -3,6 +3,8 @@
 ``right`` counts the trials whose outcome and diagnosis both agreed with the ground truth; ``who``
 says what became of the question who holds the thing, of which ``hidden`` is the honest answer where
 nothing outside the program records it. ``left`` counts what was still there after a trial.
+
+Races are listed in a table of their own as well: what chance shows of them, and what hunts find.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from lab import registry, runner
 from lab.model import AnswerKind, RunRecord, Trial, VerdictKind
 from lab.registry import Found
 from lab.scenario import OutcomeKind, Workers
+from tests.benchmarks._races import heading, race_rows
 
 HOLDER = 4
 """The number of the question who holds it."""
@@ -36,6 +39,7 @@ def main(arguments: list[str]) -> None:
     began = time.monotonic()
     print(_row(HEADINGS))
     deviations: list[str] = []
+    races: list[str] = []
     for name in names:
         found = registry.find(name)
         with tempfile.TemporaryDirectory() as scratch:
@@ -43,6 +47,9 @@ def main(arguments: list[str]) -> None:
             corrected = run(found, Path(scratch), repeats, corrected=True)
             print("\n".join(rows(found, faulty, corrected)), flush=True)
             deviations += [*complaints(faulty), *complaints(corrected)]
+            races += race_rows(found, faulty, repeats)
+    if races:
+        print("\n".join(("", heading(), *races)))
     print(f"\n{len(names)} scenarios, {repeats} repeats, {time.monotonic() - began:.0f} s")
     for line in deviations:
         print(line)
@@ -59,6 +66,7 @@ def run(found: Found, output: Path, repeats: int, *, corrected: bool) -> RunReco
         corrected=corrected,
         repeat=repeats,
         heap=False,
+        hunt=0,
         output=output,
     )
     return runner.run(request, lambda _event: None)
