@@ -22,6 +22,7 @@ from lab.hunt.sites import (
     Scope,
     Site,
     call_site,
+    following,
     key_of,
     switch_points,
     visible_accesses,
@@ -51,6 +52,7 @@ class Monitor:
         self.silent: dict[int, Site] = {}  # in the gil model: accesses, only ever observed
         self.narrow = False
         self.observing = False
+        self._expected: set[int] = set()
         self._calls = Calls(scope)
         self._tool = -1
 
@@ -223,9 +225,23 @@ class Monitor:
         if self.observing and not self._calls.harmless(function, first):
             self.engine.observe(self._silent_call(code, offset, function))
         python = python_code(function)
-        if python is None or is_ours(function) or self.scope.covers(python):
+        if python is None or self.scope.covers(python):
+            return
+        if is_ours(function):
+            self._expect_return(code, offset, function)
             return
         self._pass(code, offset, function)
+
+    def _expect_return(self, code: CodeType, offset: int, function: Any) -> None:
+        """A stand-in returns where the real one, written in C, would: before what comes next."""
+        if key_of(code, offset) in self._expected:
+            return
+        self._expected.add(key_of(code, offset))
+        site = call_site(code, offset, _name_of(function), cold=False)
+        site.access = False
+        site.offset = following(code, offset)
+        if key_of(code, site.offset) not in self.known:
+            self.known[key_of(code, site.offset)] = self.sites[key_of(code, site.offset)] = site
 
     def _returned(self) -> Any:
         return self._returned_gil if self.model == GIL else None

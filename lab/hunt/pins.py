@@ -26,7 +26,7 @@ from lab.hunt.records import Settings
 from lab.hunt.replays import loosen
 from lab.hunt.schedule import Schedule
 from lab.hunt.session import Session
-from lab.hunt.sites import Site
+from lab.hunt.sites import Site, following
 from lab.hunt.strategies.replay import Replay
 from lab.hunt.tasks import Task
 
@@ -120,7 +120,7 @@ class _Pinner:
         key = task.index, code, offset
         times = self._visits[key]
         if site.code is not None and _is_after_a_call(frame):
-            offset = _next(code, offset)
+            offset = following(code, offset)
             times = self._visits[task.index, code, offset] + 1
         elif not self._was_stopped_at(task, site):
             begun = self._latest.get(key, 0) <= self._left.get(task.index, 0)
@@ -157,9 +157,3 @@ def _is_after_a_call(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
-
-
-def _next(code: CodeType, offset: int) -> int:
-    offsets = [each.offset for each in dis.get_instructions(code)]
-    later = offsets[offsets.index(offset) + 1 :] if offset in offsets else []
-    return later[0] if later else offset

@@ -225,6 +225,13 @@ def call_site(code: CodeType, offset: int, name: str, *, cold: bool) -> Site:
     return site
 
 
+def following(code: CodeType, offset: int) -> int:
+    """Return the offset of the instruction after that at ``offset``; itself for the last one."""
+    offsets = [each.offset for each in dis.get_instructions(code)]
+    later = offsets[offsets.index(offset) + 1 :] if offset in offsets else []
+    return later[0] if later else offset
+
+
 def _numbered(site: Site, alike: Counter[tuple[int, str, str]]) -> Site:
     key = (site.line, site.kind, site.name)
     alike[key] += 1

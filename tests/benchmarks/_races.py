@@ -1,6 +1,6 @@
 """Races among the scenarios: what chance shows in each variant, and what hunts with each seed find.
 
-``chance`` is violations of tries over all the repeats. ``hunted`` counts the seeds with which a hunt
+``chance`` is violations of tries in all repeats. ``hunted`` counts the seeds with which a hunt
 of 2,000 executions found the fault, ``mean`` and ``worst`` are executions until then, ``replayed``
 the schedules of them that failed again in 20 of 20 replays, and ``silent`` the hunts of the
 corrected test that found nothing.

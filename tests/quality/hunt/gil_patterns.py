@@ -262,6 +262,21 @@ def with_lock_between(s):
 
 
 @pattern(POSSIBLE)
+def lock_methods_between(s):
+    t = s.value
+    s.lock.acquire()
+    s.lock.release()
+    s.value = t + 1
+
+
+@pattern(POSSIBLE)
+def lock_looked_at_between(s):
+    t = s.value
+    s.lock.locked()
+    s.value = t + 1
+
+
+@pattern(POSSIBLE)
 def with_library_guard_between(s):
     t = s.value
     with contextlib.nullcontext():
