@@ -107,11 +107,16 @@ class CollectingEngine(Engine):
         super()._aim()
         self.stop_at = min(self.stop_at, self._due[-1])
 
+    def _turn(self, me: Task, target: Task, why: str, site: Site | None) -> None:
+        super()._turn(me, target, why, site)
+        self.stop_at = min(self.stop_at, self._due[-1])
+
     def consult(self, site: Site) -> None:
         """Run the collector if it is due here; else ask the strategy."""
         me = self.by_ident.get(_real.get_ident())
         if self.step < self._due[-1] or me is None or me is not self.current or self.aborting:
             super().consult(site)
+            self.stop_at = min(self.stop_at, self._due[-1])
             return
         self._due.pop()
         collect(self, me, site)

@@ -16,13 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.hunt import _real, deadlock
+from lab.hunt import _real, ending
 from lab.hunt.outcome import Failure, Outcome
 from lab.hunt.schedule import BLOCKED, ENDED, PREEMPTED, SPUN, YIELDED
 from lab.hunt.sites import Site
-from lab.hunt.storage import fresh_context
 from lab.hunt.strategies.base import Strategy
-from lab.hunt.tasks import INFINITY, Pool, Task, Unwind, Worker
+from lab.hunt.tasks import INFINITY, Entry, Pool, Task, Unwind, nothing
 from lab.hunt.turns import YIELD, Timers, Turn
 
 if TYPE_CHECKING:
@@ -41,6 +40,13 @@ Observer = Callable[[Task, Site], None]
 class Engine:
     """Runs one execution after the other under a strategy; see the module for the invariants."""
 
+    __slots__ = (
+        "aborting", "alive", "ask_at", "by_ident", "channels", "current", "cut_off", "epoch",
+        "failure", "finishing", "gil", "interrupt", "looks", "made", "max_steps", "named", "now",
+        "observer", "pool", "quantum", "runnable", "slice_end", "step", "stop_at", "strategy",
+        "stuck", "stuck_stack", "tasks", "timers", "turns",
+    )  # fmt: skip
+
     def __init__(self, *, gil: bool = False, max_steps: int = 100_000) -> None:
         self.gil = gil
         self.max_steps = max_steps
@@ -55,6 +61,7 @@ class Engine:
         self.slice_end: float = INFINITY
         self.runnable: list[Task] = []
         self.tasks: list[Task] = []
+        self.alive = 0  # of them, those that are not done, the test body's apart
         self.turns: list[Turn] = []
         self.aborting = False
         self.finishing = False
@@ -67,8 +74,9 @@ class Engine:
         self.observer: Observer | None = None
         self.now = EPOCH
         self.made = 0  # threads and futures, which are hashed by number
+        self.named = 0  # threads without a name, numbered from one in every execution
         self.looks = 0  # at the clock, since time last passed by itself
-        self._timers = Timers()
+        self.timers = Timers()
         self.channels: Channels | None = None  # sockets and pipes, if they are under control
 
     # -- one execution
@@ -85,7 +93,8 @@ class Engine:
         try:
             self.by_ident[main.ident] = main
             self._run_body(main, body)
-            self._settle(main)
+            if self.alive and not self.aborting:
+                ending.settle(self, main)
         finally:
             self._unwind(main)
         if self.interrupt is not None:
@@ -100,15 +109,19 @@ class Engine:
 
     def _reset(self, strategy: Strategy, observer: Observer | None) -> Task:
         self.epoch += 1
-        main = Task(0, "main", Worker(None), None)
-        main.started = True
-        self.tasks, self.runnable, self.turns = [main], [main], []
-        main.peers = self.tasks
+        # Cut, so that the last execution's objects need no garbage collector.
+        self.tasks.clear()
+        worker = self.pool.caller()
+        tasks: list[Task] = []
+        main = Task(0, "main", worker, worker.go, worker.ident, nothing, tasks, started=True)
+        tasks.append(main)
+        self.tasks, self.runnable, self.turns, self.alive = tasks, [main], [], 0
         self.aborting = self.finishing = self.cut_off = False
         self.stuck = self.interrupt = self.failure = None
-        self._timers.clear()
+        if self.timers.pending:
+            self.timers.clear()
         self.now = EPOCH
-        self.looks = self.made = self.step = 0
+        self.looks = self.made = self.named = self.step = 0
         self.strategy, self.observer = strategy, observer
         self.ask_at = INFINITY
         strategy.begin(self)
@@ -128,34 +141,11 @@ class Engine:
             self.interrupt = self.interrupt or error
             self.aborting = True
 
-    def _settle(self, main: Task) -> None:
-        """After the body: let the threads it left behind go on until none can."""
-        if self.aborting or len(self.tasks) == 1:
-            return
-        self.finishing = True
-        if main in self.runnable:
-            self.runnable.remove(main)
-        target = self._next()
-        if target is not main:
-            self._hand_over(main, target, ENDED, None)
-            self._park(main)
-        left = [task for task in self.tasks[1:] if not task.done and not task.daemon]
-        left = [task for task in left if not deadlock.waits_for_work(task)]
-        if left and not self.aborting:
-            self._deadlock(left, after_body=True)
-
     def _unwind(self, main: Task) -> None:
         """Make every thread that is left leave, one at a time, then forget the execution."""
         self.aborting = main.done = True
-        for task in self.tasks[1:]:
-            if task.done or task.lost:
-                continue
-            if not task.started:
-                self._release(task)
-                continue
-            self.current = task
-            task.worker.go.release()
-            self._park(main)
+        if self.alive:
+            ending.expel(self, main)
         self.current = None
         self.stop_at = INFINITY
         self.observer = None
@@ -189,13 +179,16 @@ class Engine:
             self._check_limit()
             self.slice_end = self.step + self.quantum
             self._pass_over(me, site, SPUN)
+            self._aim()
         else:
             target = self.strategy.choose(self, me, site)
             if target is not me:
-                self._hand_over(me, target, PREEMPTED, site)
-                self._park(me)
-        self._aim()
+                self.switch(me, target, PREEMPTED, site)
+            else:
+                ask, end = self.ask_at, self.slice_end
+                self.stop_at = ask if ask < end else end  # noqa: FURB136 - a call would show
         if self.observer is not None:
+            self.stop_at = 0
             self.observer(me, site)
 
     def give_way(self, me: Task) -> None:
@@ -213,8 +206,7 @@ class Engine:
         if len(self.runnable) > 1:
             target = self.strategy.give_way(self, me, site)
             if target is not me:
-                self._hand_over(me, target, why, site)
-                self._park(me)
+                self.switch(me, target, why, site)
 
     def block(self, me: Task, on: Any, deadline: float = INFINITY) -> bool:
         """Take ``me`` out of the runnable set until something wakes it; False on a time-out.
@@ -223,14 +215,15 @@ class Engine:
         """
         if self.aborting or me.lost:
             raise Unwind
-        self.runnable.remove(me)
-        me.waiting, me.deadline, me.timed_out = on, deadline, False
+        runnable = self.runnable
+        runnable.remove(me)
+        me.waiting, me.timed_out = on, False
         if deadline < INFINITY:
-            self._timers.add(deadline, me)
-        target = self._next()
+            me.deadline = deadline
+            self.timers.add(deadline, me)
+        target = runnable[0] if len(runnable) == 1 else self.next_task()
         if target is not me:
-            self._hand_over(me, target, BLOCKED, None)
-            self._park(me)
+            self.switch(me, target, BLOCKED, None)
         elif self.aborting:
             raise Unwind
         me.waiting, me.deadline = None, INFINITY
@@ -242,30 +235,26 @@ class Engine:
         if self.strategy.reactive:
             self.ask_at = self.stop_at = 0
 
-    def spawn(
-        self, name: str, entry: Callable[[], None], *, daemon: bool = False, thread: Any = None
-    ) -> Task:
-        """Make a thread that will run ``entry`` when the strategy picks it."""
+    def spawn(self, name: str, entry: Entry, *, daemon: bool = False, thread: Any = None) -> Task:
+        """Make a thread that will call ``entry`` with ``thread`` when the strategy picks it."""
         me = self.current
         if self.aborting or me is None:
             raise Unwind
-        worker = self.pool.take()
-        task = Task(len(self.tasks), name, worker, fresh_context(entry))
-        task.daemon, task.thread, task.parent = daemon, thread, me.index
-        worker.task = task
-        task.peers = self.tasks
-        self.tasks.append(task)
-        self.by_ident[worker.ident] = task
-        self.strategy.spawned(self, me, task)
-        self.ready(task)
+        pool = self.pool
+        worker = pool.free.pop() if pool.free else pool.take()
+        tasks = self.tasks
+        ident = worker.ident
+        task = worker.task = self.by_ident[ident] = Task(
+            len(tasks), name, worker, worker.go, ident, entry, tasks, me.index, daemon, thread
+        )
+        tasks.append(task)
+        self.alive += 1
+        strategy = self.strategy
+        strategy.spawned(self, me, task)
+        self.runnable.append(task)
+        if strategy.reactive:
+            self.ask_at = self.stop_at = 0
         return task
-
-    def join(self, me: Task, other: Task, deadline: float = INFINITY) -> bool:
-        """Wait until ``other`` is done; False when ``deadline`` came first."""
-        while not other.done:
-            if not self.block(me, other, deadline):
-                return other.done
-        return True
 
     def abort(self) -> None:
         """End the execution: every thread leaves at its next step."""
@@ -283,10 +272,18 @@ class Engine:
             self.abort()
             raise Unwind
 
-    def _hand_over(self, me: Task, target: Task, why: str, site: Site | None) -> None:
+    def switch(self, me: Task, target: Task, why: str, site: Site | None) -> None:
+        """Let ``target`` run and wait for the turn of ``me``; leave if the execution ended."""
         self._turn(me, target, why, site)
-        self._aim()
-        target.worker.go.release()
+        target.go.release()
+        if me.index:
+            me.go.acquire()
+            if self.aborting:
+                raise Unwind
+        else:
+            self.park_main(me)
+            if self.aborting and not self.finishing:
+                raise Unwind
 
     def _turn(self, me: Task, target: Task, why: str, site: Site | None) -> None:
         step = self.step
@@ -295,23 +292,18 @@ class Engine:
         if site is not None or len(self.runnable) > 1:
             self.turns.append(Turn(me.index, me.steps, target.index, why, site))
         target.since = step
-        self.slice_end = step + self.quantum
+        self.slice_end = end = step + self.quantum
         self.current = target
+        if not self.aborting:
+            ask = self.ask_at if self.observer is None else 0
+            self.stop_at = ask if ask < end else end  # noqa: FURB136 - a call would show
 
-    def _park(self, me: Task) -> None:
-        """Wait for the turn of ``me``; leave if the execution ended meanwhile."""
-        if me.index == 0:
-            self._park_main(me)
-        else:
-            me.worker.go.acquire()
-        if self.aborting and not (me.index == 0 and (self.finishing or me.done)):
-            raise Unwind
-
-    def _park_main(self, main: Task) -> None:
+    def park_main(self, main: Task) -> None:
+        """Wait for the turn of thread 0, whatever happens."""
         # Signals are delivered to this thread: the turn is still another's when one arrives here.
         while True:
             try:
-                main.worker.go.acquire()
+                main.go.acquire()
             except BaseException as error:  # noqa: BLE001 - kept, and raised when all have left
                 self.interrupt = self.interrupt or error
                 self.stop_at = 0
@@ -327,7 +319,7 @@ class Engine:
         if me.aborts > PATIENCE:
             raise Unwind
 
-    def _next(self) -> Task:
+    def next_task(self) -> Task:
         """Return who runs when the current thread cannot; thread 0, to end it, on a deadlock."""
         while True:
             runnable = self.runnable
@@ -343,20 +335,13 @@ class Engine:
                 continue
             if self.finishing:
                 return self.tasks[0]
-            self._deadlock([task for task in self.tasks if not task.done], after_body=False)
+            left = [task for task in self.tasks if not task.done]
+            ending.deadlocked(self, left, after_body=False)
             self.abort()
             return self.tasks[0]
 
-    def _deadlock(self, left: list[Task], *, after_body: bool) -> None:
-        """Threads ``left`` cannot go on: a failure, unless something outside may yet help them."""
-        doubt = self.channels.doubt() if self.channels is not None else None
-        if doubt is not None:
-            self.stuck = doubt
-        else:
-            self.failure = deadlock.describe(left, after_body=after_body)
-
     def _next_time_out(self) -> bool:
-        task = self._timers.pop()
+        task = self.timers.pop()
         if task is None:
             return False
         self.now = max(self.now, task.deadline)
@@ -373,11 +358,9 @@ class Engine:
     def _carry(self, task: Task) -> None:
         """Run ``task`` in its worker's thread, then hand over: the last act of a thread."""
         task.started = True
-        entry = task.entry
-        assert entry is not None
         try:
             if not self.aborting:
-                entry()
+                task.worker.context.run(task.entry, task.thread)
         except (Unwind, SystemExit):
             pass
         except BaseException as error:  # noqa: BLE001 - whatever escapes a thread is the finding
@@ -385,28 +368,29 @@ class Engine:
         if task.lost:
             return
         target = self._leave(task)
-        self._release(task)
-        target.worker.go.release()
+        self.release(task)
+        target.go.release()
 
     def _leave(self, task: Task) -> Task:
+        """Take a thread that came to its end out of the schedule; return who goes on."""
         task.done = True
         if self.aborting:
-            target = self.tasks[0]
-        else:
-            self.runnable.remove(task)
+            target = self.current = self.tasks[0]
+            return target
+        runnable = self.runnable
+        runnable.remove(task)
+        if task.awaited:
             for other in self.tasks:
-                if other.waiting is task and other not in self.runnable:
+                if other.waiting is task and other not in runnable:
                     self.ready(other)
-            target = self._next()
-            self._turn(task, target, ENDED, None)
-        self.current = target
-        if not self.aborting:
-            self._aim()
+        target = runnable[0] if len(runnable) == 1 else self.next_task()
+        self._turn(task, target, ENDED, None)
         return target
 
-    def _release(self, task: Task) -> None:
+    def release(self, task: Task) -> None:
         """Give a finished task's worker back to the pool."""
         task.done = True
-        self.by_ident.pop(task.ident, None)
-        task.entry = None
+        self.alive -= 1
+        del self.by_ident[task.ident]
+        task.entry, task.thread = nothing, None
         self.pool.give_back(task.worker)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from lab.hunt import _real
 from lab.hunt.sites import LOCK, Site
@@ -28,18 +28,23 @@ _OURS = {__file__}
 _PACKAGE = __file__.rpartition("/")[0]
 
 
-class Bench:
-    """What every primitive needs to know of the hunt in progress; one for the process."""
+class _Bench:
+    """What every primitive needs to know of the hunt in progress; one for the process.
 
-    engine: ClassVar[Engine]
-    # Whether a frame's code is switched in; in the ``gil`` model those have points of their own.
-    traced: ClassVar[Callable[[FrameType], bool]]
-    sites: ClassVar[dict[tuple[Any, ...], Site]] = {}
-    inner: ClassVar[Site | None] = None  # for locks that a thread object makes for itself
-    kept: ClassVar[list[object]] = []  # the code whose address is part of a key must live on
+    An instance, for to change a class makes the interpreter forget what it knows of all its users.
+    """
 
-    @classmethod
-    def site(cls, kind: str, frame: FrameType) -> Site:
+    __slots__ = ("engine", "inner", "kept", "sites", "traced")
+
+    def __init__(self) -> None:
+        self.engine: Engine
+        # Whether a frame's code is switched in; in the ``gil`` model those have their own points.
+        self.traced: Callable[[FrameType], bool] = lambda _frame: False
+        self.sites: dict[tuple[Any, ...], Site] = {}
+        self.inner: Site | None = None  # for locks that a future makes for itself
+        self.kept: list[object] = []  # the code whose address is part of a key must live on
+
+    def site(self, kind: str, frame: FrameType) -> Site:
         """Return the place that stands for all primitives made by the same user's line."""
         inner = (kind, id(frame.f_code), frame.f_lineno)
         outer: FrameType | None = frame
@@ -48,13 +53,16 @@ class Bench:
         if outer is not None and outer.f_code.co_filename.startswith(_PACKAGE):
             outer = frame
         key = (*inner, id(outer.f_code), outer.f_lineno) if outer is not None else inner
-        found = cls.sites.get(key)
+        found = self.sites.get(key)
         if found is None:
             where = f"{outer.f_code.co_qualname}:{outer.f_lineno}" if outer is not None else "?"
-            found = cls.sites[key] = Site(LOCK, "acquire", f"{kind} made in {where}")
+            found = self.sites[key] = Site(LOCK, "acquire", f"{kind} made in {where}")
             found.signal = frame.f_code.co_qualname == "Condition.wait"
-            cls.kept.append((frame.f_code, outer and outer.f_code))
+            self.kept.append((frame.f_code, outer and outer.f_code))
         return found
+
+
+Bench: Final = _Bench()
 
 
 class Lock:
@@ -208,13 +216,13 @@ class Lock:
             raise Unwind
         self.owner = me
         if engine.observer is not None:
-            me.held.add(self)
+            me.held |= {self}
         for task in self.waiters:
             engine.runnable.remove(task)
 
     def _give_back(self, engine: Engine) -> None:
         if engine.observer is not None and isinstance(self.owner, Task):
-            self.owner.held.discard(self)
+            self.owner.held -= {self}
         self.owner = None
         for task in self.waiters:
             engine.ready(task)

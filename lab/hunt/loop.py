@@ -134,9 +134,9 @@ class Search:
         self.executions += 1
         self.cut_off += outcome.cut_off
         self.stuck = self.stuck or outcome.stuck
-        self.threads = max(self.threads, outcome.threads)
-        turns = self.session.engine.turns
-        bit = hash(tuple(turns)) % _BITS
+        if outcome.threads > self.threads:
+            self.threads = outcome.threads
+        bit = hash(tuple(self.session.engine.turns)) % _BITS
         byte, mask = bit >> 3, 1 << (bit & 7)
         if not self._seen[byte] & mask:
             self._seen[byte] |= mask

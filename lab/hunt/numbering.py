@@ -7,8 +7,6 @@ executions. Objects made outside an execution keep the hash they had.
 
 from __future__ import annotations
 
-import concurrent.futures
-import threading
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -16,31 +14,29 @@ from lab.hunt import _real
 from lab.hunt.locks import Bench
 from lab.hunt.sites import LOCK, Site
 
-KINDS: Final[tuple[type, ...]] = (threading.Thread, concurrent.futures.Future)
-_NUMBER: Final = "_lab_number"
-_OWN: Final = Site(LOCK, "acquire", "the lock of a thread or future")
+NUMBER: Final = "_lab_number"  # None in the class, for those made outside an execution
+_OWN: Final = Site(LOCK, "acquire", "the lock of a future")
 
 
 def steady_hash(self: Any) -> int:
     """Stand in for ``__hash__`` of a numbered class."""
-    number = self.__dict__.get(_NUMBER)
+    number = self._lab_number
     return object.__hash__(self) if number is None else hash(number)
 
 
-def numbered(initialise: Callable[..., None]) -> Callable[..., None]:
-    """Return ``initialise`` with a number given first, in controlled threads."""
+def numbered(usual: Callable[..., None]) -> Callable[..., None]:
+    """Return the ``__init__`` that is usual, with a number given first, in controlled threads."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - stands in for one
         engine = Bench.engine
-        if engine.by_ident.get(_real.get_ident()) is not None:
-            engine.made += 1
-            self.__dict__[_NUMBER] = engine.made
-            Bench.inner = _OWN
-            try:
-                initialise(self, *args, **kwargs)
-            finally:
-                Bench.inner = None
+        if engine.by_ident.get(_real.get_ident()) is None:
+            usual(self, *args, **kwargs)
             return
-        initialise(self, *args, **kwargs)
+        self._lab_number = engine.made = engine.made + 1
+        Bench.inner = _OWN
+        try:
+            usual(self, *args, **kwargs)
+        finally:
+            Bench.inner = None
 
     return __init__

@@ -46,15 +46,15 @@ class _Accesses:
         self.places: set[Site] = set()
         self.users: set[int] = set()
         self.writers: set[int] = set()
-        self.locks: set[Any] | None = None
+        self.locks: frozenset[Any] | None = None
         self.outside = False  # also touched by a thread that was alone then
 
-    def add(self, index: int, place: Site, held: set[Any], *, writes: bool) -> None:
+    def add(self, index: int, place: Site, held: frozenset[Any], *, writes: bool) -> None:
         self.places.add(place)
         self.users.add(index)
         if writes:
             self.writers.add(index)
-        self.locks = set(held) if self.locks is None else self.locks & held
+        self.locks = held if self.locks is None else self.locks & held
 
     @property
     def shared(self) -> bool:
@@ -83,6 +83,7 @@ class Profile:
         self.children: dict[int, list[int]] = defaultdict(list)
         self.roles: dict[int, list[int]] = {}
         self.threads = 1
+        self.version = 0  # of what is known
         self._passed: Counter[tuple[int, Site]] = Counter()
         self._accesses: dict[Address, _Accesses] = {}
         self._order: dict[tuple[Site, Site], set[tuple[int, int]]] = {}
@@ -127,6 +128,7 @@ class Profile:
     def finish(self, tasks: list[Task]) -> None:
         """Work out from the execution just observed which places race, and over what."""
         self.threads = max(self.threads, len(tasks))
+        self.version += 1
         self.counts |= self._passed
         self._shares.clear()
         self.children = defaultdict(list)

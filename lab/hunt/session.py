@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import itertools
 import os
-import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import ClassVar, Final, Self
@@ -60,8 +58,6 @@ class Session:
         self._collecting = False
         self._since_sweep = 0
         self._outer: Session | None = None
-        # Threads without a name are numbered from one in every execution.
-        self._numbers = threading._counter  # type: ignore[attr-defined]
 
     def __enter__(self) -> Self:
         self._outer = Session._open
@@ -107,7 +103,6 @@ class Session:
         if self._since_sweep >= _SWEEP_EVERY:
             self._since_sweep = 0
             gc.collect()
-        threading._counter = itertools.count(1).__next__  # type: ignore[attr-defined]
         outcome = self.engine.execute(body or self.body, strategy, observer)
         if outcome.failure is not None or not outcome.conclusive:
             self._channels.close_left()
@@ -124,7 +119,6 @@ class Session:
         self._patches.undo()
         self._watchdog.stop()
         self.engine.pool.close()
-        threading._counter = self._numbers  # type: ignore[attr-defined]
         gc.unfreeze()
         if self._collecting:
             gc.enable()

@@ -10,22 +10,14 @@ the pool's threads are ended and made anew.
 from __future__ import annotations
 
 import _thread
-import contextvars
 import ctypes
 import gc
 import sys
-from collections.abc import Callable
 from typing import Any, Final
 
 CLEARABLE: Final = sys.version_info < (3, 13)
 
 _get_dict = ctypes.PYFUNCTYPE(ctypes.c_void_p)(("PyThreadState_GetDict", ctypes.pythonapi))
-
-
-def fresh_context(entry: Callable[[], None]) -> Callable[[], None]:
-    """Wrap ``entry`` so that it runs in an empty context, as in a thread just made."""
-    run = contextvars.Context().run
-    return lambda: run(entry)
 
 
 def thread_dictionary() -> dict[Any, Any] | None:
@@ -44,14 +36,14 @@ class LocalData:
     """
 
     def __init__(self) -> None:
-        self._kept: list[dict[Any, Any]] = []
+        self.kept: list[dict[Any, Any]] = []
         self._size = 0
 
     def watch(self) -> None:
         """Find the objects; nothing to do where a thread's data can be cleared."""
         if CLEARABLE:
             return
-        self._kept = [
+        self.kept = [
             inner
             for found in gc.get_objects()
             if issubclass(type(found), _thread._local)
@@ -62,8 +54,8 @@ class LocalData:
 
     def changed(self) -> bool:
         """Whether some thread has left data, or taken its own away, since :meth:`settle`."""
-        return sum(map(len, self._kept)) != self._size
+        return sum(map(len, self.kept)) != self._size
 
     def settle(self) -> None:
         """Take the present state as the one to compare with."""
-        self._size = sum(map(len, self._kept))
+        self._size = sum(map(len, self.kept))

@@ -8,8 +8,11 @@ a context) is taken away between two tasks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from lab.hunt import _real
 from lab.hunt.storage import CLEARABLE, LocalData, thread_dictionary
@@ -18,52 +21,52 @@ if TYPE_CHECKING:
     from lab.hunt.sites import Site
 
 INFINITY: Final = float("inf")
+Entry = Callable[[Any], None]
 
 
 class Unwind(BaseException):
     """Raised inside a controlled thread that has to leave, because its execution is over."""
 
 
-class Task:
+def nothing(_thread: Any) -> None:
+    """Be what a thread runs that has nothing of its own to run, or has run it."""
+
+
+class Task(msgspec.Struct, eq=False):
     """One thread of one execution.
 
-    ``index`` is its rank in order of creation (the test body is 0). ``waiting`` is what it is
+    ``index`` is its rank in order of creation (the test body is 0), ``ident`` and ``go`` are its
+    worker's. ``peers`` are all threads of the execution, itself included. ``waiting`` is what it is
     blocked on, ``deadline`` when that wait ends by itself (virtual seconds). ``steps`` counts the
     switch points passed before it was last switched in, at the engine's step ``since``.
+    ``awaited`` says that some thread has joined it. While the execution is observed ``held`` are
+    the locks it has and ``wanted`` is the one it is about to take.
     """
 
-    __slots__ = (
-        "aborts", "daemon", "deadline", "done", "entry", "held", "ident", "index", "lost", "name",
-        "parent", "peers", "priority", "since", "site", "started", "steps", "thread", "timed_out",
-        "waiting", "wanted", "worker",
-    )  # fmt: skip
-
-    def __init__(
-        self, index: int, name: str, worker: Worker, entry: Callable[[], None] | None
-    ) -> None:
-        self.index = index
-        self.name = name
-        self.worker = worker
-        self.entry = entry
-        self.ident = worker.ident
-        self.thread: Any = None
-        self.parent = -1
-        self.peers: list[Task] = []  # all threads of the execution, itself included
-        self.daemon = False
-        self.waiting: Any = None
-        self.deadline = INFINITY
-        self.timed_out = False
-        self.done = False
-        self.started = False
-        self.lost = False
-        self.steps = 0
-        self.since = 0
-        self.priority = 0.0
-        self.site: Site | None = None
-        self.aborts = 0
-        # Kept while the execution is observed: the locks it has, and the one it is about to take.
-        self.held: set[Any] = set()
-        self.wanted: Any = None
+    index: int
+    name: str
+    worker: Worker
+    go: Any
+    ident: int
+    entry: Entry
+    peers: Sequence[Task]
+    parent: int = -1
+    daemon: bool = False
+    thread: Any = None
+    waiting: Any = None
+    deadline: float = INFINITY
+    timed_out: bool = False
+    awaited: bool = False
+    done: bool = False
+    started: bool = False
+    lost: bool = False
+    aborts: int = 0
+    steps: int = 0
+    since: int = 0
+    priority: float = 0.0
+    site: Site | None = None
+    held: frozenset[Any] = frozenset()
+    wanted: Any = None
 
     def __repr__(self) -> str:
         return f"<Task {self.index} {self.name}>"
@@ -73,15 +76,17 @@ class Worker:
     """A real thread that waits for its turn, carries a task, and waits again.
 
     ``go`` is held except at the moment it is this thread's turn. ``local`` is the interpreter's own
-    dictionary of this thread's ``threading.local`` data.
+    dictionary of this thread's ``threading.local`` data, ``context`` what its tasks run in: an
+    empty one, as in a thread just made.
     """
 
-    __slots__ = ("_handle", "go", "ident", "local", "native", "run", "task")
+    __slots__ = ("_handle", "context", "go", "ident", "local", "native", "run", "task")
 
     def __init__(self, run: Callable[[Task], None] | None) -> None:
         self.go = _real.allocate_lock()
         self.go.acquire()
         self.run = run
+        self.context = Context()
         self.task: Task | None = None
         self.local: dict[Any, Any] | None = None
         self.native: int | None = None
@@ -99,8 +104,9 @@ class Worker:
         assert run is not None
         self.local = thread_dictionary()
         self.native = _real.get_native_id()
+        wait = self.go.acquire
         while True:
-            self.go.acquire()
+            wait()
             task = self.task
             if task is None:
                 return
@@ -108,11 +114,6 @@ class Worker:
             if task.lost:  # given up while it was blocked: nobody waits for this thread any more
                 return
             del task
-
-    def forget(self) -> None:
-        """Drop what the last task left in thread-local storage, as the end of a thread would."""
-        if self.local:
-            self.local.clear()
 
     def retire(self) -> None:
         """End the real thread; only for a worker that waits for a task."""
@@ -136,6 +137,7 @@ class Pool:
         self.free: list[Worker] = []
         self.resting: list[Worker] = []
         self.local_data = LocalData()
+        self._caller: Worker | None = None
 
     def take(self) -> Worker:
         """Return a waiting worker that remembers nothing, a new one if there is none."""
@@ -145,18 +147,32 @@ class Pool:
             return self.resting.pop()
         return Worker(self._run)
 
+    def caller(self) -> Worker:
+        """Return the calling thread as a worker, whose turn it is not."""
+        worker = self._caller
+        if worker is None or worker.ident != _real.get_ident():
+            worker = self._caller = Worker(None)
+        worker.go.acquire(blocking=False)
+        return worker
+
     def give_back(self, worker: Worker) -> None:
-        """Take a worker back whose task is done."""
+        """Take a worker back whose task is done, without what it left in its local storage."""
         worker.task = None
-        worker.forget()
+        if worker.local:
+            worker.local.clear()
+        if worker.context:
+            worker.context = Context()
         self.resting.append(worker)
 
     def settle(self) -> None:
         """At the end of an execution: keep the workers that remember nothing, end the others."""
+        if not self.resting:
+            return
         resting, self.resting = self.resting, []
-        if self.local_data.changed():
+        local = self.local_data
+        if local.kept and local.changed():
             _end(resting)
-            self.local_data.settle()
+            local.settle()
         else:
             self.free += resting
 

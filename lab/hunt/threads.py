@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Callable
+from functools import partial
+from itertools import repeat
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 from lab.hunt import _real
 from lab.hunt.engine import Engine
 from lab.hunt.locks import Bench, pass_point
+from lab.hunt.numbering import numbered
 from lab.hunt.tasks import INFINITY, Task, Unwind
 from lab.hunt.turns import SPAWN
 
-_TASK = "_lab_task"
 _active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
 
 
@@ -27,15 +31,19 @@ def start(self: Any) -> None:
     if self._started._flag:
         raise RuntimeError("threads can only be started once")
     self._started._flag = True
-    task = engine.spawn(self._name, lambda: _run(engine, self), daemon=self.daemon, thread=self)
+    self._lab_task = task = engine.spawn(self._name, _run, daemon=self._daemonic, thread=self)
     self._ident = self._native_id = task.ident
-    self.__dict__[_TASK] = task
-    pass_point(engine, SPAWN)
+    if engine.gil:
+        pass_point(engine, SPAWN)
+        return
+    engine.step = step = engine.step + 1
+    if step >= engine.stop_at:
+        engine.consult(SPAWN)
 
 
 def join(self: Any, timeout: float | None = None) -> None:
     """Stand in for ``Thread.join``; the time-out is virtual."""
-    task: Task | None = self.__dict__.get(_TASK)
+    task: Task | None = self._lab_task
     if task is None:
         _real.thread_join(self, timeout)
         return
@@ -46,12 +54,14 @@ def join(self: Any, timeout: float | None = None) -> None:
     if me is None or task.done:
         return
     deadline = INFINITY if timeout is None else engine.now + max(timeout, 0)
-    engine.join(me, task, deadline)
+    task.awaited = True
+    while not task.done and engine.block(me, task, deadline):
+        pass
 
 
 def is_alive(self: Any) -> bool:
     """Stand in for ``Thread.is_alive``."""
-    task: Task | None = self.__dict__.get(_TASK)
+    task: Task | None = self._lab_task
     if task is None:
         return bool(_real.thread_is_alive(self))
     engine = Bench.engine
@@ -60,9 +70,9 @@ def is_alive(self: Any) -> bool:
     return not task.done
 
 
-def _run(engine: Engine, thread: Any) -> None:
+def _run(thread: Any) -> None:
     """Run a thread's ``run`` where the library's bootstrap would, with its excepthook."""
-    ident = _real.get_ident()
+    ident = thread._ident
     _active[ident] = thread
     usual = threading.excepthook
     try:
@@ -70,11 +80,83 @@ def _run(engine: Engine, thread: Any) -> None:
     except (Unwind, SystemExit):
         raise
     except BaseException as error:
-        if engine.aborting or not _handled(error, thread, usual):
+        if Bench.engine.aborting or not _handled(error, thread, usual):
             raise
     finally:
         _active.pop(ident, None)
-        _mark_stopped(thread)
+        # Leave it as a thread that ended, for whoever looks at it after the hunt.
+        setattr(thread, _MARK, _ENDED)
+
+
+class _Started:
+    """What a thread object needs of the event that tells its start, without a lock.
+
+    ``wait`` is for a thread that was made under control and is started outside it.
+    """
+
+    _flag = False
+
+    def is_set(self) -> bool:
+        return self._flag
+
+    def set(self) -> None:
+        self._flag = True
+
+    def wait(self) -> bool:
+        while not self._flag:
+            _real.sleep(0.001)
+        return True
+
+    def _at_fork_reinit(self) -> None:
+        pass
+
+
+def counter(engine: Engine) -> Callable[[], int]:
+    """Return what numbers threads without a name, from one in every execution."""
+
+    def number() -> int:
+        engine.named += 1
+        return engine.named
+
+    return number
+
+
+def initialiser(usual: Any, engine: Engine) -> Callable[..., None]:
+    """Return ``Thread.__init__`` for a hunt: without what only an uncontrolled start needs.
+
+    It is the library's own code, whatever its version, that is given cheaper parts: half of what a
+    short execution costs would be thread objects otherwise. One that was replaced is left as it is.
+    """
+    if getattr(usual, "__globals__", None) is not vars(threading):
+        return numbered(usual)
+    hook = threading._make_invoke_excepthook()  # type: ignore[attr-defined]
+    parts = {
+        "Event": _Started,
+        "current_thread": partial(_maker, engine),
+        "_newname": partial(_name, engine),
+        "_dangling": SimpleNamespace(add=partial(_note, engine)),
+        "_make_invoke_excepthook": repeat(hook).__next__,
+    }
+    made = FunctionType(usual.__code__, vars(threading) | parts, usual.__name__)
+    made.__defaults__, made.__kwdefaults__ = usual.__defaults__, usual.__kwdefaults__
+    return made
+
+
+def _maker(engine: Engine) -> Any:
+    """Return who makes a thread, to be asked whether it is a daemon."""
+    return engine.by_ident.get(_real.get_ident()) or threading.current_thread()
+
+
+def _name(engine: Engine, template: str) -> str:
+    engine.named = number = engine.named + 1
+    return template % number
+
+
+def _note(engine: Engine, thread: Any) -> None:
+    if engine.by_ident.get(_real.get_ident()) is not None:
+        thread._lab_number = engine.made = engine.made + 1
+    else:
+        threading._dangling.add(thread)  # type: ignore[attr-defined]
 
 
 class Hooks:
@@ -91,23 +173,19 @@ def _handled(error: BaseException, thread: Any, hook: Callable[..., object]) -> 
     return True
 
 
-def _ended_handle() -> Any:
-    """Return the interpreter's handle of a real thread that has ended (3.13 and later)."""
-    ended = threading.Thread(target=int)
-    _real.thread_start(ended)
-    _real.thread_join(ended)
-    return getattr(ended, "_handle", None)
+def _ended() -> tuple[str, Any]:
+    """Return the attribute by which a thread object shows that it ended, and its value then."""
+    thread = threading.Thread(target=int)
+    _real.thread_start(thread)
+    _real.thread_join(thread)
+    kind = getattr(_thread, "_ThreadHandle", None)  # since 3.13
+    return next(
+        ((name, value) for name, value in vars(thread).items() if type(value) is kind),
+        ("_is_stopped", True),
+    )
 
 
-_ENDED: Any = _ended_handle()
-
-
-def _mark_stopped(thread: Any) -> None:
-    """Leave the object as a thread that ended, for whoever looks at it after the hunt."""
-    if _ENDED is not None:
-        thread._handle = _ENDED
-    else:
-        thread._is_stopped = True
+_MARK, _ENDED = _ended()
 
 
 def start_new_thread(
@@ -121,7 +199,7 @@ def start_new_thread(
     if engine.by_ident.get(_real.get_ident()) is None:
         return _real.start_new_thread(function, args, kwargs or {})
     task = engine.spawn(
-        getattr(function, "__name__", "thread"), lambda: _call(function, args, kwargs or {}),
+        getattr(function, "__name__", "thread"), lambda _: _call(function, args, kwargs or {}),
         daemon=True,
     )  # fmt: skip
     pass_point(engine, SPAWN)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from lab.hunt.sites import THREAD, Site
 
@@ -14,7 +16,7 @@ SPAWN: Final = Site(THREAD, "start", "thread")
 YIELD: Final = Site(THREAD, "yield", "thread")
 
 
-class Turn(NamedTuple):
+class Turn(msgspec.Struct, frozen=True, gc=False):
     """One hand-over: thread ``source``, at its switch point number ``step``, to ``target``.
 
     ``site`` is what ``source`` was about to do; None when it could not go on.
@@ -31,23 +33,23 @@ class Timers:
     """The waits that end by themselves, earliest first; equal ones in the order they began."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Task]] = []
+        self.pending: list[tuple[float, int, Task]] = []
         self._serial = 0
 
     def clear(self) -> None:
         """Forget every time-out."""
-        self._heap.clear()
+        self.pending.clear()
         self._serial = 0
 
     def add(self, deadline: float, task: Task) -> None:
         """Note that ``task`` waits until ``deadline`` (virtual seconds) at most."""
         self._serial += 1
-        heapq.heappush(self._heap, (deadline, self._serial, task))
+        heapq.heappush(self.pending, (deadline, self._serial, task))
 
     def pop(self) -> Task | None:
         """Return the thread whose wait ends first, None when no time-out is pending."""
-        while self._heap:
-            deadline, _, task = heapq.heappop(self._heap)
+        while self.pending:
+            deadline, _, task = heapq.heappop(self.pending)
             if not task.done and task.waiting is not None and task.deadline == deadline:
                 return task
         return None

@@ -90,7 +90,7 @@ class Watchdog:
         task.lost = task.done = True
         engine.aborting = True
         engine.current = engine.tasks[0]
-        engine.tasks[0].worker.go.release()
+        engine.tasks[0].go.release()
 
     def _wake(self, number: int, frame: object) -> None:  # noqa: ARG002
         # Raised out of the blocking call itself: the interpreter runs this when it is interrupted.

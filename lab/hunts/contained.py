@@ -255,7 +255,7 @@ class _Crash:
     def _retraced(self) -> Switches | None:
         """Hunt again up to the execution that did it, and have that one log its hand-overs."""
         last = self._ending.last
-        turns = tuple((*turn[:4], turn.site is not None) for turn in last.turns)
+        turns = tuple((t.source, t.step, t.target, t.why, t.site is not None) for t in last.turns)
         _, ending = child(self._request, self._folder, Mode.RETRACE, at=last.number, turns=turns)
         if ending is None or ending.last.number != last.number or not self._same(ending):
             return None

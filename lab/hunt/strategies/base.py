@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import random
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 ALWAYS = 0
 NEVER = float("inf")
+priority = operator.attrgetter("priority")
 
 
 class Strategy:
@@ -30,6 +32,7 @@ class Strategy:
 
     def __init__(self, seed: int = 0) -> None:
         self.random = random.Random(seed)
+        self.draw = self.random.random  # a number in [0, 1)
 
     def begin(self, engine: Engine) -> None:
         """Prepare for one execution."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.hunt.strategies.base import NEVER, Strategy
+from lab.hunt.strategies.base import NEVER, Strategy, priority
 
 if TYPE_CHECKING:
     from lab.hunt.engine import Engine
@@ -36,7 +36,7 @@ class PCT(Strategy):
     def begin(self, engine: Engine) -> None:
         """Draw the priority of the first thread and the points of demotion."""
         length = max(self._longest, 1)
-        draw = self.random.random
+        draw = self.draw
         points = sorted(1 + int(draw() * length) for _ in range(self.depth - 1))
         self._points = [NEVER, *reversed(points)]
         self._lowest = 0.0
@@ -45,7 +45,7 @@ class PCT(Strategy):
 
     def spawned(self, engine: Engine, parent: Task, child: Task) -> None:  # noqa: ARG002
         """Draw the new thread's priority."""
-        child.priority = 1.0 + self.random.random()
+        child.priority = 1.0 + self.draw()
 
     def choose(self, engine: Engine, me: Task | None, site: Site | None) -> Task:  # noqa: ARG002
         """Return the thread of highest priority, after a demotion if one is due."""
@@ -56,17 +56,13 @@ class PCT(Strategy):
             if me is not None:
                 self._demote(me)
         engine.ask_at = self._points[-1]
-        return max(engine.runnable, key=_priority)
+        return max(engine.runnable, key=priority)
 
     def give_way(self, engine: Engine, me: Task, site: Site) -> Task:  # noqa: ARG002
         """Demote a thread that yields, or it would be chosen again at once."""
         self._demote(me)
-        return max(engine.runnable, key=_priority)
+        return max(engine.runnable, key=priority)
 
     def _demote(self, task: Task) -> None:
         self._lowest -= 1.0
         task.priority = self._lowest
-
-
-def _priority(task: Task) -> float:
-    return task.priority

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.hunt.sites import conflicts
-from lab.hunt.strategies.base import ALWAYS, Strategy
+from lab.hunt.strategies.base import ALWAYS, Strategy, priority
 
 if TYPE_CHECKING:
     from lab.hunt.engine import Engine
@@ -26,17 +26,17 @@ class POS(Strategy):
     def begin(self, engine: Engine) -> None:
         """Ask to be asked always."""
         engine.ask_at = ALWAYS
-        engine.tasks[0].priority = self.random.random()
+        engine.tasks[0].priority = self.draw()
 
     def spawned(self, engine: Engine, parent: Task, child: Task) -> None:  # noqa: ARG002
         """Draw the priority of the new thread's first step."""
-        child.priority = self.random.random()
+        child.priority = self.draw()
 
     def choose(self, engine: Engine, me: Task | None, site: Site | None) -> Task:
         """Return the thread whose next step has the highest priority."""
         if me is not None:
             me.site = site
-        chosen = max(engine.runnable, key=_priority)
+        chosen = max(engine.runnable, key=priority)
         self._passed(engine, chosen)
         return chosen
 
@@ -44,12 +44,12 @@ class POS(Strategy):
         """Let a yielding thread fall below all others."""
         me.priority = min(task.priority for task in engine.runnable) / 2
         me.site = None
-        chosen = max((task for task in engine.runnable if task is not me), key=_priority)
+        chosen = max((task for task in engine.runnable if task is not me), key=priority)
         self._passed(engine, chosen)
         return chosen
 
     def _passed(self, engine: Engine, chosen: Task) -> None:
-        draw = self.random.random
+        draw = self.draw
         made = chosen.site
         if made is not None:
             for task in engine.runnable:
@@ -57,7 +57,3 @@ class POS(Strategy):
                     task.priority = draw()
         chosen.priority = draw()
         chosen.site = None
-
-
-def _priority(task: Task) -> float:
-    return task.priority

@@ -29,4 +29,4 @@ class RandomWalk(Strategy):
     def choose(self, engine: Engine, me: Task | None, site: Site | None) -> Task:  # noqa: ARG002
         """Draw one."""
         runnable = engine.runnable
-        return runnable[int(self.random.random() * len(runnable))]
+        return runnable[int(self.draw() * len(runnable))]

@@ -9,7 +9,7 @@ observed execution; a thread's weight includes the threads that it has yet to st
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab.hunt.strategies.base import NEVER, Strategy
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _GUARDED = 0.05  # chance of a variable that was only ever seen under a lock
 # Chance that threads which do the same weigh as one together: a dozen writers would hide a reader.
 _BALANCED = 0.5
-_ONE = (0,)
 _ALL = 0.2  # chance of all unguarded variables together
 
 
@@ -36,6 +35,7 @@ class SURW(Strategy):
         self._profile = profile
         self._hot: Group = ()
         self._left: list[int] = []
+        self._weights: list[Any] = []  # the same list, unless balanced
         self._held: set[int] = set()
         self._intended = 0
         self._balanced = False
@@ -46,20 +46,23 @@ class SURW(Strategy):
         self._hot = self._interesting(profile)
         for site in self._hot:
             site.hot = True
-        self._left = profile.weights(self._hot)
-        self._balanced = self.random.random() < _BALANCED
+        self._left = self._weights = profile.weights(self._hot)
+        self._balanced = self.draw() < _BALANCED
+        if self._balanced:
+            self._weights = list(self._left)
+            self._set(0, self._left[0])
         self._held.clear()
         self._intended = 0
         engine.ask_at = NEVER
 
     def _interesting(self, profile: Profile) -> Group:
         """Draw one shared variable; now and then all of them, or one that a lock guards."""
-        groups, draw = profile.groups, self.random.random()
+        groups, draw = profile.groups, self.draw()
         if profile.guarded and (not groups or draw < _GUARDED):
             groups = profile.guarded
         elif len(groups) > 1 and draw > 1 - _ALL:
             return tuple({site: None for group in groups for site in group})
-        return groups[int(self.random.random() * len(groups))] if groups else ()
+        return groups[int(self.draw() * len(groups))] if groups else ()
 
     def end(self, engine: Engine, *, failed: bool) -> None:  # noqa: ARG002
         """Forget the interesting places of this execution."""
@@ -68,21 +71,29 @@ class SURW(Strategy):
 
     def spawned(self, engine: Engine, parent: Task, child: Task) -> None:  # noqa: ARG002
         """Move the child's share from its parent to the child, and the intention with it."""
-        left = self._left
-        while len(left) <= child.index:
+        left, index, above = self._left, child.index, parent.index
+        while len(left) <= index:
             left.append(1)
-        share = self._profile.share(child.index, self._hot)
-        whole = max(left[parent.index], 1)
-        left[parent.index] = max(left[parent.index] - share, 0)
-        left[child.index] = share
-        if self._intended == parent.index and self.random.random() * whole < share:
-            self._intended = child.index
+            if self._balanced:
+                self._weights.append(1)
+        share = self._profile.share(index, self._hot)
+        whole = left[above] or 1
+        left[above] = left[above] - share if left[above] > share else 0
+        left[index] = share
+        if self._balanced:
+            self._set(above, left[above])
+            self._set(index, share)
+        if self._intended == above and self.draw() * whole < share:
+            self._intended = index
 
     def choose(self, engine: Engine, me: Task | None, site: Site | None) -> Task:
         """Let the intended thread make its step, hold the others at theirs."""
         engine.ask_at = NEVER
         if me is None or site is None or not site.hot:
-            return self._any(engine)
+            if self._held:
+                return self._any(engine)
+            runnable = engine.runnable
+            return runnable[int(self.draw() * len(runnable))]
         if len(engine.tasks) == 1:
             return me
         if me.index != self._intended and len(engine.runnable) > 1:
@@ -94,7 +105,7 @@ class SURW(Strategy):
     def give_way(self, engine: Engine, me: Task, site: Site) -> Task:  # noqa: ARG002
         """Let any other thread go on, a held one too: ``me`` may be waiting for just that one."""
         others = [task for task in engine.runnable if task is not me]
-        chosen = self._draw(others) if others else me
+        chosen = self._one(others) if others else me
         if chosen.index in self._held:
             self._held.discard(chosen.index)
             self._made_by(chosen.index, engine)
@@ -105,11 +116,17 @@ class SURW(Strategy):
         runnable = engine.runnable
         if self._held:
             free = [task for task in runnable if task.index not in self._held]
-            return self._draw(free) if free else self._release(engine, runnable)
-        return self._draw(runnable)
+            return self._one(free) if free else self._release(engine, runnable)
+        return self._one(runnable)
 
-    def _draw(self, tasks: list[Task]) -> Task:
-        return tasks[int(self.random.random() * len(tasks))]
+    def _set(self, index: int, steps: int) -> None:
+        """Weigh a thread by its steps and by how many do the same."""
+        self._left[index] = steps
+        alike = self._profile.roles.get(index)
+        self._weights[index] = steps / len(alike) if alike else steps
+
+    def _one(self, tasks: list[Task]) -> Task:
+        return tasks[int(self.draw() * len(tasks))]
 
     def _release(self, engine: Engine, tasks: list[Task]) -> Task:
         chosen = self._weighted(tasks)
@@ -119,25 +136,26 @@ class SURW(Strategy):
 
     def _made_by(self, index: int, engine: Engine) -> None:
         """Count an interesting step and draw whose the next one shall be."""
-        self._left[index] = max(self._left[index] - 1, 0)
-        self._intended = self._weighted([t for t in engine.tasks if not t.done]).index
-        self._held.discard(self._intended)
+        if self._left[index]:
+            if self._balanced:
+                self._set(index, self._left[index] - 1)
+            else:
+                self._left[index] -= 1
+        self._intended = chosen = self._weighted([t for t in engine.tasks if not t.done]).index
+        if self._held:
+            self._held.discard(chosen)
         # Every order stays possible: the thread may also be stopped just after its step.
-        if self.random.random() < 0.5:
+        if self.draw() < 0.5:
             engine.ask_at = engine.step + 1
 
     def _weighted(self, tasks: list[Task]) -> Task:
-        weights = [self._weight(task.index) for task in tasks]
-        whole = sum(weights)
+        weights = self._weights
+        whole = sum([weights[task.index] for task in tasks])
         if not whole:
-            return self._draw(tasks)
-        at = self.random.random() * whole
-        for task, weight in zip(tasks, weights, strict=True):
-            at -= weight
+            return self._one(tasks)
+        at = self.draw() * whole
+        for task in tasks:
+            at -= weights[task.index]
             if at < 0:
                 return task
         return tasks[-1]
-
-    def _weight(self, index: int) -> float:
-        left = self._left[index]
-        return left / len(self._profile.roles.get(index, _ONE)) if self._balanced else left
