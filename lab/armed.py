@@ -89,6 +89,7 @@ class Armed:
         self.faults = tuple(parse(text) for text in plan["faults"])
         self._spare = os.path.dirname(self.directory) + os.sep  # noqa: PTH120
         self._main_pid = int(plan["main_pid"])
+        self._named = {fault.worker for fault in self.faults}
         self._threads = bool(plan["threads"])
         self._passes: dict[tuple[int, str], Passes] = {}
         self._by_point: dict[str, list[int]] = {START: []}
@@ -147,12 +148,18 @@ class Armed:
                 harm.at_the_point(fault, exception_of, self._spare)
 
     def worker(self) -> str:
-        """Return the name of whoever asks: of a process, or of a thread among thread workers."""
+        """Return the name of whoever asks: of a process, or of a thread among thread workers.
+
+        Elsewhere a thread goes by its own name only if a fault is meant for just that.
+        """
+        thread = threading.current_thread()
+        own = thread is not threading.main_thread()
+        if own and thread.name in self._named:
+            return thread.name
         if os.getpid() != self._main_pid:
             name = multiprocessing.current_process().name
             return f"process {os.getpid()}" if name == "MainProcess" else name
-        thread = threading.current_thread()
-        return thread.name if self._threads and thread is not threading.main_thread() else MAIN
+        return thread.name if own and self._threads else MAIN
 
     def _register(self, worker: str) -> Passes:
         """Return the counters of this worker; the first time, the lab learns of it by that."""
@@ -191,9 +198,9 @@ class Armed:
     def _workers_here(self) -> Iterator[tuple[str, int]]:
         """Yield name and thread ident of the workers of this process."""
         main = threading.main_thread()
-        if self._threads:
-            others = [t for t in threading.enumerate() if t is not main and t.ident]
-            yield from ((t.name, t.ident or 0) for t in others)
+        for thread in threading.enumerate():
+            if thread is not main and (self._threads or thread.name in self._named):
+                yield thread.name, thread.ident or 0
         yield self.worker(), main.ident or 0
 
 

@@ -81,7 +81,7 @@ def test_what_a_fault_does_to_a_program_of_threads(
 
 def test_a_time_hits_a_named_process_from_outside(tmp_path: Path) -> None:
     faults = ("stop:worker-1@0.1s", "cont:worker-1@0.2s", "term:worker-1@0.3s")
-    trial, events = run(tmp_path, SPAWN, *faults, linger=5.0)
+    trial, events = run(tmp_path, SPAWN, *faults, linger=1.0)
     assert [event.detail["fault"] for event in events] == list(faults)
     assert len({event.detail["pid"] for event in events}) == 1
     times = [event.trial_s or 0.0 for event in events]
@@ -99,8 +99,9 @@ def test_nothing_is_proved_while_a_fault_is_still_to_come(tmp_path: Path) -> Non
 
 def test_an_exception_comes_into_a_thread_at_a_time(tmp_path: Path) -> None:
     trial, events = run(tmp_path, THREADS, "raise=KeyError:worker-1@0.1s", linger=LINGER)
-    assert len(events) == 1
-    assert trial.outcome.kind is OutcomeKind.EXITED
+    assert [(event.detail["worker"], trial.faults[0].pid) for event in events] == [
+        ("worker-1", events[0].detail["pid"])
+    ]
     (stderr,) = tmp_path.rglob("stderr.txt")
     assert "KeyError" in stderr.read_text()
 
@@ -129,6 +130,13 @@ def test_two_workers_are_hit_once(tmp_path: Path) -> None:
     assert len(events) == 2
     assert len({event.detail["pid"] for event in events}) == 2
     assert trial.outcome.kind is OutcomeKind.DEADLOCKED
+
+
+def test_a_thread_inside_a_worker_process_can_be_named(tmp_path: Path) -> None:
+    fault = "exit:QueueFeederThread@call:multiprocessing.queues.Queue._feed"
+    trial, events = run(tmp_path, FORK, fault)
+    assert [event.detail["worker"] for event in events] == ["QueueFeederThread"]
+    assert trial.outcome.kind is OutcomeKind.DEADLOCKED  # it was a worker's, whose items are lost
 
 
 def test_limits_bind(tmp_path: Path) -> None:
