@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shlex
 import sys
 
 from lab.errors import InconclusiveError, UsageError
@@ -70,7 +71,11 @@ class Voice:
         for line in watched.lines(trouble, page):
             say(line)
         if trouble.dump is not None and trouble.kind != ASKED and "GITHUB_ACTIONS" in os.environ:
-            self._announce(trouble)
+            from lab.report import github
+
+            # On stderr: stdout is the command's, and Actions reads workflow commands from both.
+            command = shlex.join(trouble.command)
+            github.announce(trouble.dump, command=command, environ=os.environ, stream=sys.stderr)
 
     def tell_end(self, ended: Ended) -> None:
         """Say what ending the tree found."""
@@ -94,9 +99,6 @@ class Voice:
             say(f"no report: {error.line()}")
             return None
         return folder.page
-
-    def _announce(self, trouble: Trouble) -> None:
-        """Annotate the culprit's line and write the job summary, where the lab can do that."""
 
 
 def run_watch(words: list[str]) -> int | None:
