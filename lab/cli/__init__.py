@@ -10,12 +10,14 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
 
 from lab.errors import ExitCode, LabError
 
+TYPE_CHECKING = False  # known to type checkers; importing typing takes time
 if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
+
     from typer import TyperException
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shlex
 import sys
 
 from lab.errors import InconclusiveError, UsageError
@@ -71,6 +70,8 @@ class Voice:
         for line in watched.lines(trouble, page):
             say(line)
         if trouble.dump is not None and trouble.kind != ASKED and "GITHUB_ACTIONS" in os.environ:
+            import shlex
+
             from lab.report import github
 
             # On stderr: stdout is the command's, and Actions reads workflow commands from both.

@@ -13,27 +13,28 @@ import select
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from lab.supervise import keeper, shim
 from lab.supervise.relay import Relay, Witness, has_terminal, stop_by
+
+TYPE_CHECKING = False  # known to type checkers; importing typing takes time
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
 
 _CHUNK = 1 << 12
 _END_LIMIT_S = keeper.GRACE_S + keeper.KILL_BUDGET_S + 3.0
 
 
-@dataclass(frozen=True)
 class Ended:
-    """What was found when a tree was ended."""
+    """What was found when a tree was ended.
 
-    killed: int
-    """Processes that had to be killed."""
-    left: int
-    """Must be none."""
-    removed: int
-    """Named semaphores and shared-memory segments that the tree left, and that were removed."""
+    ``killed`` processes had to be killed; ``left`` must be none; ``removed`` named semaphores and
+    shared-memory segments that the tree left were removed.
+    """
+
+    def __init__(self, killed: int, left: int, removed: int) -> None:
+        self.killed, self.left, self.removed = killed, left, removed
 
 
 class Passthrough:

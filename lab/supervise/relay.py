@@ -14,10 +14,13 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterable
-from types import FrameType
-from typing import Any
 
 from lab.supervise import keeper
+
+TYPE_CHECKING = False  # known to type checkers; importing typing takes time
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
 
 _KEPT = {
     "SIGKILL", "SIGSTOP", "SIGCHLD", "SIGQUIT", "SIGPIPE", "SIGTTIN", "SIGTTOU", "SIGSEGV",

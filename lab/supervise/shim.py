@@ -18,28 +18,26 @@ import json
 import os
 import select
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+
+TYPE_CHECKING = False  # known to type checkers; importing typing takes time
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
 
 PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
-PR_GET_CHILD_SUBREAPER = 37
-PR_SET_PTRACER = 0x59616D61
-PR_SET_PTRACER_ANY = -1
+PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 36, 37
+PR_SET_PTRACER, PR_SET_PTRACER_ANY = 0x59616D61, -1
 SHARED_MEMORY = "/dev/shm"
-_CHUNK = 1 << 16
-_CHUNKS_AT_ONCE = 64
-_PAUSE_S = 0.0003
-_GRACE_S = 0.2
+_CHUNK, _CHUNKS_AT_ONCE = 1 << 16, 64
+_PAUSE_S, _GRACE_S = 0.0003, 0.2
 
 
 def prctl(option: int, value: int) -> None:
     """Call prctl(2). Raises :class:`OSError`."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), f"prctl({option})")
 
@@ -223,8 +221,7 @@ class Shim:
 
     def __init__(self, control: socket.socket, config: dict[str, Any]) -> None:
         self.control, self.config = control, config
-        self.root = 0
-        self.reaped = 0
+        self.root, self.reaped = 0, 0
         self.root_ended = False
         self.ending = False
         self.streams = [
@@ -373,6 +370,8 @@ def _reset_signals() -> None:
 
 def main() -> None:
     """Read the configuration and keep the target until the lab, or its end, says stop."""
+    import socket
+
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     with control.makefile("rb", buffering=0) as lines:
@@ -387,8 +386,8 @@ def main() -> None:
     try:
         shim = Shim(control, config)
     except OSError as error:
-        failure = {"kind": "failed", "reason": f"{error.filename}: {error.strerror}"}
-        control.sendall(json.dumps(failure).encode() + b"\n")
+        reason = f"{error.filename}: {error.strerror}"
+        control.sendall(json.dumps({"kind": "failed", "reason": reason}).encode() + b"\n")
         return
     try:
         shim.start()

@@ -12,20 +12,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
-_SCOPE = Path("/proc/sys/kernel/yama/ptrace_scope")
+_SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
 
 
 def is_needed() -> bool:
     """Say whether descendants have to agree before a sibling may read their stacks."""
     try:
-        return _SCOPE.read_text(encoding="ascii").strip() == "1" and os.geteuid() != 0
+        with open(_SCOPE, encoding="ascii") as file:  # noqa: PTH123 - starts without pathlib
+            return file.read().strip() == "1" and os.geteuid() != 0
     except OSError:
         return False
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:
     """Return ``env`` with this directory first among those that Python imports from."""
-    paths = [str(Path(__file__).parent), env.get("PYTHONPATH", "")]
+    paths = [os.path.dirname(__file__), env.get("PYTHONPATH", "")]  # noqa: PTH120
     return {**env, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
