@@ -77,22 +77,26 @@ def print_summary(record: RunRecord, console: Console, report: Path | None) -> N
     console.print(_side_by_side(columns))
     for label, lines in _grouped(columns):
         console.print(Text(f"\n{label}", style="bold"))
-        for indent, line in lines:
-            for part in line.wrap(console, console.width - indent):
-                part.rstrip()
-                console.print(Text.assemble(" " * indent, part))
+        _print_lines(lines, console)
     if record.result is not None and record.result.hunted is not None:
-        _print_hunted(record.result.hunted, console)
+        console.print(Text("\nThe same fault as a test of threads, hunted", style="bold"))
+        _print_lines(list(_hunted(record.result.hunted)), console)
     console.print(_way_on(record, report), soft_wrap=True)
 
 
-def _print_hunted(hunted: Hunted, console: Console) -> None:
-    console.print(Text("\nThe same fault as a test of threads, hunted", style="bold"))
+def _print_lines(lines: Sequence[_Line], console: Console) -> None:
+    for indent, line in lines:
+        for part in line.wrap(console, console.width - indent):
+            part.rstrip()
+            console.print(Text.assemble(" " * indent, part))
+
+
+def _hunted(hunted: Hunted) -> Iterator[_Line]:
+    """Yield what hunting the test of a race came to, and the interleaving."""
     for label, words in facts(hunted):
-        console.print(Text.assemble((f"  {label.lower():11}", "dim"), visible(words)))
+        yield 2, Text.assemble((f"{label.lower():11}", "dim"), visible(words))
     for line in hunted.story:
-        style = "yellow" if line.startswith("switch") else ""
-        console.print(Text(f"    {visible(line)}", style))
+        yield 4, Text(visible(line), "yellow" if line.startswith("switch") else "")
 
 
 def _heading(record: RunRecord) -> Text:

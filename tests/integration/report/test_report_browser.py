@@ -23,7 +23,7 @@ from lab.report.html import render
 from lab.scenario import OutcomeKind
 from tests.integration.lab_command import lab
 from tests.integration.report.browser import CHROMIUM, Opened, browser, opened
-from tests.unit.report import hostile, runs, sets
+from tests.unit.report import hostile, races, runs, sets
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
 
@@ -61,6 +61,7 @@ KINDS: dict[str, Callable[[Path], RunRecord]] = {
     "repeated": repeated,
     "unfinished": unfinished,
     "hostile": nasty,
+    "race": races.race_run,
 }
 
 
