@@ -55,6 +55,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> None:
+    """Take ``--lab-watch tests`` for the option without seconds, and a path."""
+    if "--lab-watch" in args[:-1]:
+        from lab.plugin.asked import keep_paths
+
+        keep_paths(early_config, parser, args)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark; check the options while a mistake can still be one clear line."""
     config.addinivalue_line("markers", _LINE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 from typing import Any
 
 import pytest
@@ -75,3 +77,11 @@ def keep_only(config: pytest.Config, items: list[pytest.Item], token: str) -> No
     others = [item for item in items if item not in found]
     config.hook.pytest_deselected(items=others)
     items[:] = found
+
+
+def keep_paths(config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+    """Have no path taken for the seconds of ``--lab-watch``; changes ``args`` in place."""
+    for index, (word, following) in enumerate(itertools.pairwise(args)):
+        if word == "--lab-watch" and not following.replace(".", "", 1).isdecimal():
+            args[index] = "--lab-watch="
+    config.known_args_namespace = parser.parse_known_args(args, copy.copy(config.option))

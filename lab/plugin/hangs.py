@@ -13,13 +13,13 @@ from typing import Any, Final
 import msgspec
 
 from lab.model import Dump
+from lab.plugin.phase import HANG
 from lab.report.terminal import told
 from lab.report.words import CAUSES, place, visible
 
 PROVED: Final = "deadlock proved: nothing in its process tree can ever run again"
 MOST: Final = 12
 """How many threads that wait for nothing known are named."""
-_SUFFIX: Final = ".hang.json"
 
 
 class Hang(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class Hang(msgspec.Struct, frozen=True, kw_only=True):
 
 def file_of(folder: Path, who: str, number: int) -> Path:
     """Return where the hang in phase ``number`` of the worker ``who`` is written down."""
-    return folder / f"{who}-{number}{_SUFFIX}"
+    return folder / f"{who}-{number}{HANG}"
 
 
 def write(path: Path, hang: Hang) -> None:
@@ -52,7 +52,7 @@ def write(path: Path, hang: Hang) -> None:
 
 def hangs_in(folder: Path) -> list[Hang]:
     """Return the hangs of a session in the order in which they were found."""
-    found = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime_ns)
+    found = sorted(folder.glob(f"*{HANG}"), key=lambda path: path.stat().st_mtime_ns)
     return [msgspec.json.decode(path.read_bytes(), type=Hang) for path in found]
 
 

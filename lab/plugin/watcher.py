@@ -1,16 +1,15 @@
 """The process beside a test session that sees when a test hangs, also one that keeps the GIL.
 
-It is no child of the session, so that no test meets it, and is told over a socket which phase of
-which test begins and ends. In between it polls the kernel's counters of the session's process
-tree. Of a hang it takes a diagnosis and writes it down; then it sends the session's main thread a
-signal, whose handler raises the diagnosis as the failure of the test. When the main thread does
-not answer, the session is ended from here.
+It is no child of the session, so that no test meets it, and reads from a shared page which phase of
+which test is going on. Meanwhile it polls the kernel's counters of the session's process tree. Of a
+hang it takes a diagnosis and writes it down; then it sends a signal to the session's main thread,
+whose handler raises the diagnosis as the failure of the test. When the main thread does not answer,
+the session is ended from here.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import shutil
@@ -19,7 +18,7 @@ import socket
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -27,6 +26,7 @@ from lab import procfs
 from lab.errors import LabError
 from lab.model import Dump, Proof
 from lab.moment import look
+from lab.plugin.board import Board
 from lab.plugin.hangs import PROVED, Hang, file_of, text_of, write
 from lab.plugin.phase import BYSTANDER, ENDING, Order, Phase
 from lab.supervise import Progress, Watchdog
@@ -34,7 +34,7 @@ from lab.supervise import Progress, Watchdog
 _TICK_S: Final = 0.1
 _LONGEST_TICK_S: Final = 1.0
 """What a tick counts at most: when this process did not run either, nobody hung meanwhile."""
-_ANSWER_S: Final = 3.0
+_ANSWER_S: Final = 5.0
 """How long the main thread may take to run the signal's handler."""
 _STILL_S: Final = 1.0
 """How long a test that was interrupted may stand still in its clean-up before the next signal."""
@@ -55,9 +55,8 @@ class Watcher:
         self._order = order
         self._channel = channel
         self._process = os.pidfd_open(order.pid)
-        self._pending = b""
+        self._board = Board(Path(order.board))
         self._phase: Phase | None = None
-        self._raised = False
         self._spent_s = 0.0
         self._quiet_s = 0.0
         self._told: set[int] = set()
@@ -76,51 +75,30 @@ class Watcher:
             while True:
                 tick = self._wait(_TICK_S)
                 phase = self._phase
-                if phase is None or phase.number in self._told or phase.paused:
+                if phase is None or phase.number in self._told or self._board.paused:
                     continue
                 why, proof = self._judge(tick)
                 if why:
                     self._hung(phase, why, proof)
+        if self._order.replay and procfs.stat(self._order.pid) is None:
+            shutil.rmtree(self._order.folder, ignore_errors=True)  # it was killed
 
     # -- listening ----------------------------------------------------------------------------
 
     def _wait(self, seconds: float) -> float:
-        """Sleep, take what the session says meanwhile, and return how long that was."""
+        """Sleep, look what the session says meanwhile, and return how long that was."""
         began = time.monotonic()
-        if select.select([self._process], [], [], seconds)[0]:
+        if select.select([self._process, self._channel.fileno()], [], [], seconds)[0]:
             raise SessionOver
         self._listen()
         return min(time.monotonic() - began, _LONGEST_TICK_S)
 
     def _listen(self) -> None:
-        while True:
-            try:
-                data = self._channel.recv(1 << 16)
-            except BlockingIOError:
-                return
-            except ConnectionError:
-                raise SessionOver from None
-            if not data:
-                raise SessionOver
-            *lines, self._pending = (self._pending + data).split(b"\n")
-            for line in lines:
-                self._take(json.loads(line))
-
-    def _take(self, message: dict[str, Any]) -> None:
-        match message["kind"]:
-            case "phase":
-                self._phase = msgspec.convert(message, Phase)
-                self._spent_s = self._quiet_s = 0.0
-                self._raised = False
-            case "raised":
-                self._raised = True
-            case "pause":
-                if self._phase:
-                    self._phase = msgspec.structs.replace(self._phase, paused=message["on"])
-            case "ended":
-                self._phase = None
-            case "bye":
-                raise SessionOver
+        if self._board.number == (self._phase.number if self._phase else 0):
+            return
+        number, text = self._board.read()
+        self._phase = msgspec.json.decode(text, type=Phase) if number else None
+        self._spent_s = self._quiet_s = 0.0
 
     # -- judging ------------------------------------------------------------------------------
 
@@ -193,30 +171,32 @@ class Watcher:
         More than one signal may be needed: a ``with`` waits for its child or its pool again.
         """
         for _ in range(_SIGNALS):
-            self._raised = False
+            before = self._board.raised
             begun = list(self._begun_in(phase))
             _signal(self._order.pid, self._order.signal)
-            if self._settles(phase, begun):
+            if self._settles(phase, before, begun):
                 return True
-            if not self._raised:
+            if self._board.raised == before:
                 return False
         return False
 
-    def _settles(self, phase: Phase, begun: Iterable[int]) -> bool:
+    def _settles(self, phase: Phase, before: int, begun: Iterable[int]) -> bool:
         """Wait for the phase to end as long as there is hope without another signal.
 
-        The processes that it has ``begun`` are killed once the main thread has left its wait.
+        The main thread had raised ``before`` times. The processes that the phase has ``begun`` are
+        killed once it has left its wait.
         """
         self._spent_s = self._quiet_s = 0.0
         while True:
             tick = self._wait(_TICK_S / 5)
-            if self._raised or self._is_over(phase):
+            raised = self._board.raised != before
+            if raised or self._is_over(phase):
                 _kill(begun)
                 begun = ()
             if self._is_over(phase):
                 return True
             self._poll(tick)
-            limits = (_CLEAN_UP_S, _STILL_S) if self._raised else (_ANSWER_S, _ANSWER_S)
+            limits = (_CLEAN_UP_S, _STILL_S) if raised else (_ANSWER_S, _ANSWER_S)
             if self._spent_s > limits[0] or self._quiet_s > limits[1]:
                 return False
 
@@ -277,6 +257,5 @@ def main(words: str) -> None:
     # Ctrl-C is for the session, which says when it is over.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = socket.socket(fileno=order.channel)
-    channel.setblocking(False)
     with contextlib.suppress(ProcessLookupError):
         Watcher(order, channel).run()

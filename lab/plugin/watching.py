@@ -7,7 +7,6 @@ and the controller has none: it tells of workers that had to be ended.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import shutil
@@ -26,12 +25,20 @@ from _pytest.outcomes import Failed
 from lab import procfs
 from lab.plugin.channel import Channel
 from lab.plugin.journal import Journal, ending_options
-from lab.plugin.phase import ENDING
+from lab.plugin.phase import ENDING, HANG
+from lab.plugin.process import (
+    default_on_hangup,
+    exit_on_hangup,
+    free_signal,
+    leave,
+    mark_bystanders,
+    threads_stay,
+)
 
 QUIET_S: Final = 60.0
 """How long nothing may run when no time is given."""
-_ATEXIT_S: Final = 5.0
-_FOLDER: Final = "lab_watch_folder"
+_PAUSE_S: Final = 5.0
+_FOLDER, _LOST = "lab_watch_folder", "lab_watch_lost"
 
 
 class TestHung(Failed):
@@ -50,8 +57,7 @@ def limit_of(text: str) -> float | None:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
         raise pytest.UsageError(
-            f"--lab-watch {text}; wanted: seconds, more than 0, as in --lab-watch=300; "
-            "try: the option behind the names of the tests"
+            f"--lab-watch={text}; wanted: seconds, more than 0, as in --lab-watch=300"
         )
     return seconds
 
@@ -71,7 +77,8 @@ class Watching:
         self._channel: Channel | None = None
         self._number = 0
         self._in_phase = False
-        self._stuck: set[threading.Thread] = set()
+        self._any_hung = False
+        self._is_lost = False
         self._status = 0
 
     # -- the session --------------------------------------------------------------------------
@@ -89,25 +96,39 @@ class Watching:
             self._finish()
 
     def _begin(self, session: pytest.Session) -> None:
+        if not procfs.AVAILABLE:
+            raise pytest.UsageError("--lab-watch: the system has no /proc; wanted: Linux")
+        if threading.current_thread() is not threading.main_thread():
+            raise pytest.UsageError("--lab-watch: tests run in another thread than the main one")
         replay: dict[str, Any] = {}
         if self._is_worker:
-            _mark_bystanders()
+            mark_bystanders()
         else:
             self._journal = Journal(self._folder, self._config)
             replay = ending_options(session)
-        number = _free_signal()
+        number = free_signal()
         self._before = signal.signal(number, self._hung)
-        _exit_on_hangup()
+        exit_on_hangup()
         self._channel = Channel(
-            signal=int(number), who=self._who, folder=str(self._folder), replay=replay,
-            limit_s=self._limit_s, quiet_s=QUIET_S,
-        )  # fmt: skip
+            self._folder / f"{self._who}.board",
+            signal=int(number),
+            who=self._who,
+            folder=str(self._folder),
+            replay=replay,
+            limit_s=self._limit_s,
+            quiet_s=QUIET_S,
+        )
         self._signal = number
 
     def _finish(self) -> None:
-        if self._channel is not None:
-            self._channel.close()
-            signal.signal(self._signal, self._before)
+        if self._channel is None:
+            return
+        self._is_lost = not self._channel.close()
+        self._channel = None
+        signal.signal(self._signal, self._before)
+        default_on_hangup()
+        if self._is_worker:
+            vars(self._config)["workeroutput"][_LOST] = self._is_lost
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
@@ -121,7 +142,7 @@ class Watching:
             self._journal.close()
         if not self._is_worker:
             shutil.rmtree(self._folder, ignore_errors=True)
-        if any(thread.is_alive() and not thread.daemon for thread in self._stuck):
+        if self._any_hung and threads_stay():
             leave(self._status)
 
     # -- the tests ----------------------------------------------------------------------------
@@ -155,11 +176,12 @@ class Watching:
         self._number += 1
         before = set(threading.enumerate())
         me = os.getpid()
-        channel.tell(
-            kind="phase", number=self._number, test=item.nodeid, name=name,
+        channel.begin(
+            self._number, test=item.nodeid, name=name,
             location=item.location, children=procfs.children(me), threads=procfs.thread_ids(me),
         )  # fmt: skip
         self._in_phase = True
+        began = time.monotonic()
         try:
             yield
         except TestHung:
@@ -167,32 +189,32 @@ class Watching:
             raise
         finally:
             self._in_phase = False
-            channel.tell(kind="ended")
-            self._stop_when_ending()
+            channel.end()
+            if time.monotonic() - began > _PAUSE_S / 2:
+                self._stop_when_ending()
 
     def _note_stuck(self, item: pytest.Item, phase: str, threads: set[threading.Thread]) -> None:
-        alive = {thread for thread in threads if thread.is_alive()}
-        self._stuck |= alive
-        if alive:
-            names = ", ".join(sorted(thread.name for thread in alive))
+        self._any_hung = True
+        if alive := sorted(thread.name for thread in threads if thread.is_alive()):
+            names = ", ".join(alive)
             item.add_report_section(phase, "threads", f"left running by the hung test: {names}")
 
     def _stop_when_ending(self) -> None:
         """Report nothing once the watcher reports in this session's place: it will end it soon."""
         while (self._folder / ENDING).exists() and not self._is_worker:
-            time.sleep(_ATEXIT_S)
+            time.sleep(_PAUSE_S)
 
     def _hung(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Raise the diagnosis of the phase that is going on: the signal's handler."""
         __tracebackhide__ = True
         if not self._in_phase or self._channel is None:
             return
-        path = self._folder / f"{self._who}-{self._number}.hang.json"
+        path = self._folder / f"{self._who}-{self._number}{HANG}"
         try:
             text = json.loads(path.read_bytes())["text"]
         except OSError:
             return
-        self._channel.tell(kind="raised")
+        self._channel.board.note_raised()
         raise TestHung(text)
 
     @pytest.hookimpl(trylast=True)
@@ -209,12 +231,12 @@ class Watching:
     def pytest_enter_pdb(self) -> None:
         """Wait for as long as somebody debugs."""
         if self._channel is not None:
-            self._channel.tell(kind="pause", on=True)
+            self._channel.board.paused = True
 
     def pytest_leave_pdb(self) -> None:
         """Watch again."""
         if self._channel is not None:
-            self._channel.tell(kind="pause", on=False)
+            self._channel.board.paused = False
 
     # -- xdist's controller, and the end -------------------------------------------------------
 
@@ -222,6 +244,11 @@ class Watching:
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker where hangs are written down."""
         node.workerinput[_FOLDER] = str(self._folder)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Hear of a worker whose watcher was lost."""
+        self._is_lost |= bool(getattr(node, "workeroutput", {}).get(_LOST))
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:
@@ -234,65 +261,11 @@ class Watching:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Name the tests that hung."""
-        from lab.plugin.hangs import hangs_in, print_hangs
+        if self._is_worker:
+            return
+        if any(self._folder.glob(f"*{HANG}")):
+            from lab.plugin.hangs import hangs_in, print_hangs
 
-        if not self._is_worker and (hangs := hangs_in(self._folder)):
-            print_hangs(terminalreporter, hangs)
-
-
-def leave(status: int) -> None:
-    """End the interpreter without waiting for its threads, but not without its other duties."""
-    import atexit
-    import sys
-
-    duties = threading.Thread(target=atexit._run_exitfuncs, daemon=True)
-    duties.start()
-    duties.join(_ATEXIT_S)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(status)
-
-
-def _free_signal() -> int:
-    """Return a real-time signal that nobody handles."""
-    for number in range(signal.SIGRTMIN + 7, signal.SIGRTMAX):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            return number
-    raise pytest.UsageError("--lab-watch: every real-time signal has a handler already")
-
-
-def _exit_on_hangup() -> None:
-    """Let SIGHUP, unless somebody handles it, end this process with status 1 even in C code.
-
-    ``_exit(2)`` is the handler, and the number of the signal its argument. Python is not told.
-    Children that are forked have the default again.
-    """
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
-        return
-    libc = ctypes.CDLL(None)
-    libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
-    libc.signal(signal.SIGHUP, ctypes.cast(libc._exit, ctypes.c_void_p))
-    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
-
-
-def _mark_bystanders() -> None:
-    """Name the threads that carry xdist's messages: none of them does anything for a test."""
-    from lab.plugin.phase import BYSTANDER
-
-    others = [tid for tid in procfs.thread_ids(os.getpid()) if tid != os.getpid()]
-    if len(others) == _carriers():
-        for tid in others:
-            Path(f"/proc/self/task/{tid}/comm").write_text(BYSTANDER, encoding="ascii")
-
-
-def _carriers() -> int:
-    import sys
-
-    return sum(_begins_in_execnet(frame) for frame in sys._current_frames().values())
-
-
-def _begins_in_execnet(frame: FrameType) -> bool:
-    while frame.f_back is not None:
-        frame = frame.f_back
-    return "execnet" in frame.f_code.co_filename and frame.f_code.co_name != "<module>"
+            print_hangs(terminalreporter, hangs_in(self._folder))
+        if self._is_lost:
+            terminalreporter.line("--lab-watch: the watcher ended before the tests did", red=True)

@@ -149,10 +149,19 @@ def culprits(found: Dump, command: str, workspace: str) -> list[Annotation]:
         if file:
             remarks.setdefault((file, edge.at.line), Annotation(title, text, file, edge.at.line))
     if not remarks:
-        return [Annotation(title, f"{STATES.get(found.state, found.state)}. {diagnosis.headline}")]
+        return [_remark_without_a_wait(found, title, workspace)]
     first, *others = remarks.values()
     whole = f"{diagnosis.headline}\n{first.message}"
     return [Annotation(title, whole, first.file, first.line), *others]
+
+
+def _remark_without_a_wait(found: Dump, title: str, workspace: str) -> Annotation:
+    """Say what is known where a thread was, if that is a line of the workspace."""
+    text = f"{STATES.get(found.state, found.state)}. {found.diagnosis.headline}"
+    for thread in found.threads:
+        if thread.at is not None and (file := relative(thread.at.file, workspace)):
+            return Annotation(title, f"{text}\n{thread.label} is here", file, thread.at.line)
+    return Annotation(title, text)
 
 
 def _label(actor: str, diagnosis: Diagnosis) -> str:

@@ -291,11 +291,20 @@ def test_itself():
     assert "hung" not in done.out
 
 
-def test_a_word_that_is_no_number_of_seconds_is_refused(tmp_path):
+def test_a_path_behind_the_option_is_no_number_of_seconds(tmp_path):
     write(tmp_path, AFTER)
-    done = pytest_in(tmp_path, "--lab-watch", "test_it.py")
+    write(tmp_path, "def test_not_asked_for(): pass", "test_b.py")
+    done = pytest_in(tmp_path, "--lab-watch", "test_it.py", "-v")
+    assert done.code == 0, done.err
+    assert "1 passed" in done.out
+    assert "test_it.py::test_other_module" in done.out
+
+
+def test_what_is_no_number_of_seconds_is_refused(tmp_path):
+    write(tmp_path, AFTER)
+    done = pytest_in(tmp_path, "--lab-watch=soon")
     assert done.code == 4
-    assert "--lab-watch test_it.py; wanted: seconds" in done.err
+    assert "--lab-watch=soon; wanted: seconds" in done.err
 
 
 def test_nothing_is_imported_without_the_option(tmp_path):
