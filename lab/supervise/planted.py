@@ -40,7 +40,8 @@ class Planted:
         self._directory = directory
         self._went: float | None = None
         self._fired: dict[int, PlantedFault] = {}
-        self._noticed: set[int] = set()
+        self._begun: set[int] = set()
+        self._refused: dict[int, str] = {}
         if faults:
             directory.mkdir(parents=True, exist_ok=True)
 
@@ -74,9 +75,10 @@ class Planted:
         """Return what became of every fault, when all processes of the target have ended."""
         self.news()
         workers = self._workers()
+        reasons = {n: _why(n, fault, workers) for n, fault in enumerate(self.faults)}
+        reasons |= self._refused
         found = tuple(
-            self._fired.get(number)
-            or PlantedFault(fault=str(fault), reason=_why(number, fault, workers))
+            self._fired.get(number) or PlantedFault(fault=str(fault), reason=reasons[number])
             for number, fault in enumerate(self.faults)
         )
         if self.faults:
@@ -85,17 +87,23 @@ class Planted:
 
     def _carry_out(self, number: int, fault: Fault, main_pid: int, now: float) -> None:
         worker = self._find(fault, main_pid)
-        if worker is None or number in self._noticed:
+        if worker is None or number in self._begun or number in self._refused:
             return
-        with contextlib.suppress(ProcessLookupError):
+        try:
             if fault.kind in harm.INSIDE:
-                self._noticed.add(number)
+                self._begun.add(number)
                 (self._directory / f"due-{number}").touch()
                 os.kill(worker.pid, NOTICE)
                 return
             harm.from_outside(fault, worker.pid)
-            note = {"worker": worker.name, "pid": worker.pid, "at": now}
-            (self._directory / f"fired-{number}").write_text(json.dumps(note), encoding="utf-8")
+        except (ProcessLookupError, FileNotFoundError):
+            return  # it has just ended; there may be another
+        except OSError as error:
+            self._refused[number] = f"the kernel refused it to {worker.name}: {error.strerror}"
+            return
+        self._begun.add(number)
+        note = {"worker": worker.name, "pid": worker.pid, "at": now}
+        (self._directory / f"fired-{number}").write_text(json.dumps(note), encoding="utf-8")
 
     def _find(self, fault: Fault, main_pid: int) -> _Worker | None:
         """Return the oldest live worker that ``fault`` is meant for."""
