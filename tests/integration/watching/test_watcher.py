@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.model import Dump
@@ -58,6 +58,7 @@ def started(*words: str | Path) -> subprocess.Popen[str]:
 def test_what_is_written_on_the_page_is_read_by_another(tmp_path):
     ours, theirs = Board(tmp_path / "board"), Board(tmp_path / "board")
 
+    @settings(deadline=None)
     @given(st.integers(1, 1 << 31), st.binary(max_size=3000))
     def round_trip(number, text):
         ours.begin(number, text)

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -29,6 +29,9 @@ EVIL = [
     NASTY,
 ]  # fmt: skip
 texts = st.sampled_from(EVIL) | st.text(max_size=60)
+
+UNTIMED = settings(deadline=None)
+"""How long an example takes says nothing on a busy machine."""
 
 
 def dump(diagnosis, **changes) -> Dump:
@@ -65,6 +68,7 @@ def shown_of(text: str) -> str:
     return markdown.shorten(" ".join(markdown.visible(text).split()), 400)
 
 
+@UNTIMED
 @given(texts)
 def test_escaped_text_is_shown_as_it_is(text):
     shown = rendered(f"x{markdown.escaped(text)}")
@@ -72,6 +76,7 @@ def test_escaped_text_is_shown_as_it_is(text):
     assert shown.text.removesuffix("\n") == f"x{shown_of(text)}".rstrip()
 
 
+@UNTIMED
 @given(st.lists(st.lists(texts, min_size=3, max_size=3), min_size=1, max_size=4))
 def test_a_cell_stays_in_its_column(rows):
     escaped = [[markdown.code(cell) for cell in row] for row in rows]
@@ -84,6 +89,7 @@ def test_a_cell_stays_in_its_column(rows):
     assert [cell.strip() for cell in cells] == [shown_of(c).strip() for row in rows for c in row]
 
 
+@UNTIMED
 @given(st.lists(texts, min_size=1, max_size=5))
 def test_folded_lines_do_not_unfold(lines):
     shown = rendered(markdown.details("Proof", lines))
@@ -91,6 +97,7 @@ def test_folded_lines_do_not_unfold(lines):
     assert markdown.details("Proof", lines).count("</") == 3
 
 
+@UNTIMED
 @given(title=texts, message=texts, file=texts)
 def test_a_command_is_one_line_and_says_what_was_given(title, message, file):
     line = error_line(Annotation(title, message, file, 3))
@@ -102,6 +109,7 @@ def test_a_command_is_one_line_and_says_what_was_given(title, message, file):
     assert "%" not in re.sub("%(25|0A|0D)", "", said)
 
 
+@UNTIMED
 @given(any_diagnosis(texts), texts)
 def test_any_dump_gives_at_most_ten_single_line_commands(diagnosis, command):
     lines = github.dump_notice(dump(diagnosis), command, {}).errors
@@ -109,6 +117,7 @@ def test_any_dump_gives_at_most_ten_single_line_commands(diagnosis, command):
     assert all(line.startswith("::error ") and len(line.splitlines()) == 1 for line in lines)
 
 
+@UNTIMED
 @given(any_diagnosis(texts), texts)
 def test_any_summary_holds_no_markup_of_the_target(diagnosis, command):
     thread = ThreadMoment(actor="7/7", label=command, pid=7, tid=7, at=None, wait=None,
@@ -149,6 +158,7 @@ def test_elsewhere_nothing_is_printed_or_written(tmp_path, capsys):
     assert not summary.exists()
 
 
+@UNTIMED
 @given(rings())
 def test_a_file_outside_the_workspace_is_not_named_as_one_inside(diagnosis):
     (remark, *_) = culprits(dump(diagnosis), "pytest", "/nonexistent/workspace")
