@@ -75,6 +75,7 @@ def interleave[F: Test](
     strategy: str | None = None,
     seed: int | None = None,
     trace: str | tuple[str, ...] = (),
+    race_timeouts: bool = False,
 ) -> Callable[[F], F]: ...
 
 
@@ -83,7 +84,8 @@ def interleave(function: Test | None = None, /, **wishes: Any) -> Any:
 
     ``executions`` (2000, or 50 for each input when Hypothesis calls) and ``seconds`` bound the
     search. ``model`` is ``gil``, ``free-threaded`` or ``both``; ``strategy`` and ``seed`` choose
-    the schedules; ``trace`` names packages to switch in besides the test's own project.
+    the schedules; ``trace`` names packages to switch in besides the test's own project;
+    ``race_timeouts`` lets time-outs and sleeps end while other threads could still run.
 
     The test makes its own threads and objects. Calling it raises :class:`InterleavingFailure`
     when a schedule breaks it, and :class:`HuntInconclusiveError` when the hunt has no answer.

@@ -40,6 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PACKAGE",
         help="Switch in this installed package too; may be repeated.",
     )
+    add(
+        "--lab-race-timeouts",
+        action="store_true",
+        default=None,
+        help="Let time-outs and sleeps end while other threads could still run.",
+    )
     add("--lab-replay", metavar="TOKEN", help="Run exactly this schedule, of the test it is of.")
     add(
         "--lab-watch",
@@ -81,7 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Watching(config, is_hunted=is_hunted), "lab-watch")
 
 
-_VALUES = ("executions", "seconds", "model", "strategy", "seed", "trace")
+_VALUES = ("executions", "seconds", "model", "strategy", "seed", "trace", "race_timeouts")
 
 
 @pytest.hookimpl(trylast=True)

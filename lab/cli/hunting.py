@@ -45,6 +45,12 @@ def hunt(
         list[str] | None,
         typer.Option(metavar="PACKAGE", help="Switch in this package too; may be repeated."),
     ] = None,
+    race_timeouts: Annotated[
+        bool,
+        typer.Option(
+            "--race-timeouts", help="Let time-outs and sleeps end while other threads could run."
+        ),
+    ] = False,
     corrected: Annotated[
         bool, typer.Option("--corrected", help="Of a scenario, hunt the corrected version.")
     ] = False,
@@ -73,6 +79,7 @@ def hunt(
         "seconds": seconds,
         "seed": seed,
         "trace": tuple(trace or ()),
+        "race_timeouts": race_timeouts or None,
     }
     return run_hunt(HuntOptions(target, wishes, limit, output, as_json, corrected))
 

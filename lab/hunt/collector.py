@@ -13,19 +13,17 @@ thread comes between only where a finaliser blocks.
 from __future__ import annotations
 
 import gc
-import random
 import sys
 import weakref
 from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.hunt import _real
 from lab.hunt.calls import python_code
 from lab.hunt.engine import Engine
 from lab.hunt.schedule import COLLECTED
 from lab.hunt.sites import COLLECT, Site, nested
-from lab.hunt.tasks import INFINITY, Task, Unwind
+from lab.hunt.tasks import Task, Unwind
 from lab.hunt.turns import Turn
 
 if TYPE_CHECKING:
@@ -36,18 +34,17 @@ if TYPE_CHECKING:
 _HERE: Final = Site(COLLECT, "garbage collection here", "garbage")
 _HERE.point = _HERE.access = False
 _HERE.racing = True  # always shown
-_TWICE: Final = 0.3  # chance that the collector runs a second time
 _WEAK: Final = frozenset(("ref", "finalize", "proxy", "WeakMethod"))
 
 
-def collect(engine: Engine, me: Task, site: Site) -> None:
-    """Run the collector in the calling thread ``me``, which is about to pass ``site``.
+def collect(engine: Engine, me: Task, site: Site) -> bool:
+    """Run the collector in the calling thread ``me``, which is about to pass ``site``; return True.
 
     Raises :class:`Unwind` when a finaliser was in the middle of something as the execution ended:
     the interpreter swallows what a finaliser raises.
     """
     if engine.aborting:
-        return
+        return False
     step = me.steps + engine.step - me.since
     engine.turns.append(Turn(me.index, step, me.index, COLLECTED, site))
     if engine.observer is not None:
@@ -56,6 +53,7 @@ def collect(engine: Engine, me: Task, site: Site) -> None:
         gc.collect()
     if engine.aborting:
         raise Unwind
+    return True
 
 
 class _Quiet:
@@ -71,58 +69,6 @@ class _Quiet:
     def _hook(self, unraisable: Any) -> None:
         if unraisable.exc_type is not Unwind:
             self._usual(unraisable)
-
-
-class CollectingEngine(Engine):
-    """An engine that may run the collector at switch points of the executions it is told to."""
-
-    def __init__(self, *, gil: bool = False, max_steps: int = 100_000) -> None:
-        super().__init__(gil=gil, max_steps=max_steps)
-        self._random = random.Random(0)
-        self._planned: list[float] = []
-        self._due: list[float] = [INFINITY]
-        self._longest = 0
-
-    def seed(self, seed: int) -> None:
-        """Set the random numbers from which the places are drawn."""
-        self._random = random.Random(seed)
-
-    def plan_collections(self) -> None:
-        """Draw the steps of the next execution at which the collector runs."""
-        draw = self._random.random
-        times = 2 if draw() < _TWICE else 1
-        steps = sorted(1 + int(draw() * self._longest) for _ in range(times))
-        self._planned = list(reversed(steps))
-
-    def _reset(self, *args: Any) -> Task:
-        gc.collect()  # what earlier executions left is not this one's
-        self._due, self._planned = [INFINITY, *self._planned], []
-        return super()._reset(*args)
-
-    def _unwind(self, main: Task) -> None:
-        super()._unwind(main)
-        self._longest = max(self._longest, self.step)
-
-    def _aim(self) -> None:
-        super()._aim()
-        self.stop_at = min(self.stop_at, self._due[-1])
-
-    def _turn(self, me: Task, target: Task, why: str, site: Site | None) -> None:
-        super()._turn(me, target, why, site)
-        self.stop_at = min(self.stop_at, self._due[-1])
-
-    def consult(self, site: Site) -> None:
-        """Run the collector if it is due here; else ask the strategy."""
-        me = self.by_ident.get(_real.get_ident())
-        if self.step < self._due[-1] or me is None or me is not self.current or self.aborting:
-            super().consult(site)
-            self.stop_at = min(self.stop_at, self._due[-1])
-            return
-        self._due.pop()
-        collect(self, me, site)
-        self._aim()
-        if self.observer is not None:
-            self.observer(me, site)
 
 
 class Garbage:

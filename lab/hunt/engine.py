@@ -331,7 +331,7 @@ class Engine:
                 return self.tasks[0]
             if self.channels is not None and self.channels.wake():
                 continue
-            if self._next_time_out():
+            if self.next_time_out():
                 continue
             if self.finishing:
                 return self.tasks[0]
@@ -340,14 +340,16 @@ class Engine:
             self.abort()
             return self.tasks[0]
 
-    def _next_time_out(self) -> bool:
+    def next_time_out(self) -> bool:
+        """Let time pass until the first pending time-out, and fire it; False if there is none."""
         task = self.timers.pop()
         if task is None:
             return False
         self.now = max(self.now, task.deadline)
         self.looks = 0
         task.timed_out = True
-        self.ready(task)
+        if task not in self.runnable:  # else what it waited for came at the same moment
+            self.ready(task)
         return True
 
     def _fail(self, task: Task, error: BaseException) -> None:

@@ -218,14 +218,16 @@ class Lock:
         if engine.observer is not None:
             me.held |= {self}
         for task in self.waiters:
-            engine.runnable.remove(task)
+            if not task.timed_out:  # else it goes on without the lock
+                engine.runnable.remove(task)
 
     def _give_back(self, engine: Engine) -> None:
         if engine.observer is not None and isinstance(self.owner, Task):
             self.owner.held -= {self}
         self.owner = None
         for task in self.waiters:
-            engine.ready(task)
+            if not task.timed_out:
+                engine.ready(task)
 
 
 class RLock(Lock):

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 from lab.errors import UsageError, suggest
 from lab.hunt import _real
-from lab.hunt.collector import CollectingEngine, Garbage
+from lab.hunt.collector import Garbage, collect
 from lab.hunt.engine import Observer
+from lab.hunt.events import EventfulEngine, expire
 from lab.hunt.outcome import Failure, Outcome
 from lab.hunt.profile import Profile
 from lab.hunt.project import scope_of
@@ -101,8 +102,8 @@ class Search:
         self.strategy = strategy.name
         if observed:
             return self._observed(strategy)
-        if isinstance(self.session.engine, CollectingEngine):
-            return self._collecting(strategy, self.session.engine)
+        if isinstance(self.session.engine, EventfulEngine):
+            return self._eventful(strategy, self.session.engine)
         if number % _WIDE_EVERY == 0:
             self.session.monitor.widen()
         elif number % _WIDE_EVERY == _WIDE_FOR:
@@ -123,11 +124,11 @@ class Search:
             session.monitor.narrow_to_races()
         return outcome
 
-    def _collecting(self, strategy: Strategy, engine: CollectingEngine) -> Outcome:
-        """Execute with the collector running somewhere: at any visible place, racing or not."""
+    def _eventful(self, strategy: Strategy, engine: EventfulEngine) -> Outcome:
+        """Execute with something happening somewhere: at any visible place, racing or not."""
         if self.session.monitor.narrow:
             self.session.monitor.widen()
-        engine.plan_collections()
+        engine.plan()
         return self.session.execute(strategy)
 
     def _note(self, outcome: Outcome) -> None:
@@ -328,13 +329,11 @@ def _session(
     *,
     collecting: bool = False,
 ) -> Session:
-    session = Session(
+    events = (*([collect] if collecting else []), *([expire] if asked.race_timeouts else []))
+    return Session(
         body, scope, model,
-        max_steps=asked.max_steps, stall=asked.stall, pin=asked.pin, collecting=collecting,
+        max_steps=asked.max_steps, stall=asked.stall, pin=asked.pin, events=events, seed=asked.seed,
     )  # fmt: skip
-    if isinstance(session.engine, CollectingEngine):
-        session.engine.seed(asked.seed)
-    return session
 
 
 def _also_under_gil(

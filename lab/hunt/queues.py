@@ -64,7 +64,8 @@ class SimpleQueue:
         item = self._items.popleft()
         if not self._items:
             for reader in self._readers:
-                engine.runnable.remove(reader)
+                if not reader.timed_out:
+                    engine.runnable.remove(reader)
         return item
 
     def get_nowait(self) -> Any:

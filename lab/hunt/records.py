@@ -25,7 +25,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     is ``free-threaded``, ``gil`` or ``both``. ``trace`` names packages to switch in besides the
     test's own project, ``roots`` replaces the project by directories or files. ``max_steps`` ends
     an execution that does not end by itself; ``stall`` is how long, in seconds, the running thread
-    may be blocked outside the scheduler's view.
+    may be blocked outside the scheduler's view. ``race_timeouts`` lets time-outs and sleeps end
+    while other threads could still run, as on a machine that is too busy for them.
     """
 
     executions: int = 2000
@@ -40,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stall: float = 2.0
     shrink: bool = True
     pin: bool = True
+    race_timeouts: bool = False
     name: str = ""
 
 

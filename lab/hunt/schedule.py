@@ -20,8 +20,9 @@ from lab.errors import UsageError
 VERSION: Final = 1
 _PREFIX: Final = "lab1."
 
-PREEMPTED, BLOCKED, ENDED, YIELDED, SPUN, COLLECTED = (
+PREEMPTED, BLOCKED, ENDED, YIELDED, SPUN, COLLECTED, EXPIRED = (
     "preempted", "blocked", "ended", "yielded", "spinning", "collected",
+    "expired",
 )  # fmt: skip
 
 
@@ -29,7 +30,8 @@ class Switch(msgspec.Struct, frozen=True, array_like=True):
     """Thread ``source``, about to do ``at`` for the ``times``-th time, gave way to ``target``.
 
     ``at`` is empty and ``why`` says ``blocked`` or ``ended`` when it could not have gone on. With
-    ``collected`` it did not give way: it ran the garbage collector there.
+    ``collected`` it did not give way: it ran the garbage collector there; with ``expired`` the next
+    time-out fired there, though threads could run.
     """
 
     source: int

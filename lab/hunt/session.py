@@ -11,8 +11,8 @@ from typing import ClassVar, Final, Self
 from lab.errors import UsageError
 from lab.hunt import _real
 from lab.hunt.channels import Channels
-from lab.hunt.collector import CollectingEngine
 from lab.hunt.engine import Engine, Observer
+from lab.hunt.events import Event, EventfulEngine
 from lab.hunt.monitor import Monitor
 from lab.hunt.outcome import Outcome
 from lab.hunt.patch import Patches
@@ -42,12 +42,16 @@ class Session:
         max_steps: int,
         stall: float,
         pin: bool,
-        collecting: bool = False,
+        events: tuple[Event, ...] = (),
+        seed: int = 0,
     ) -> None:
         self.body = body
         self.model = model
-        kind = CollectingEngine if collecting else Engine
+        kind = EventfulEngine if events else Engine
         self.engine = kind(gil=model == GIL, max_steps=max_steps)
+        if isinstance(self.engine, EventfulEngine):
+            self.engine.events = events
+            self.engine.seed(seed)
         self.monitor = Monitor(self.engine, scope, model)
         self._patches = Patches(self.engine, self.monitor.traces)
         self._channels = self.engine.channels = Channels(self.engine, stall)

@@ -27,9 +27,9 @@ from typing import Final
 FREE_THREADED: Final = "free-threaded"
 GIL: Final = "gil"
 
-READ, WRITE, CALL, TEST, ITERATE, JUMP, RESUME, LOCK, THREAD, IO, COLLECT = (
+READ, WRITE, CALL, TEST, ITERATE, JUMP, RESUME, LOCK, THREAD, IO, COLLECT, EXPIRE = (
     "read", "write", "call", "test", "iterate", "jump", "resume", "lock", "thread", "io",
-    "collect",
+    "collect", "expire",
 )  # fmt: skip
 
 # Which variable an access may touch when that is not known: any.

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from lab.hunt.locks import Bench
-from lab.hunt.schedule import BLOCKED, COLLECTED, ENDED, PREEMPTED, SPUN, YIELDED
+from lab.hunt.schedule import BLOCKED, COLLECTED, ENDED, EXPIRED, PREEMPTED, SPUN, YIELDED
 from lab.hunt.turns import YIELD, Turn
 
 _HEAD: Final = struct.Struct("<QQB7x")  # executions begun, turns of the last one, GIL model
 _TURN: Final = struct.Struct("<HHBBxxQ")
-_WHYS: Final = (PREEMPTED, BLOCKED, ENDED, YIELDED, SPUN, COLLECTED)
+_WHYS: Final = (PREEMPTED, BLOCKED, ENDED, YIELDED, SPUN, COLLECTED, EXPIRED)
 MOST_TURNS: Final = 60_000
 _SIZE: Final = _HEAD.size + MOST_TURNS * _TURN.size
 

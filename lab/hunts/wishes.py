@@ -27,6 +27,7 @@ class Wishes:
     strategy: str | None = None
     seed: int | None = None
     trace: tuple[str, ...] = ()
+    race_timeouts: bool | None = None
 
     def over(self, others: Wishes) -> Wishes:
         """Return these wishes, with ``others`` where nothing was wished; packages add up."""

@@ -192,7 +192,7 @@ def _effects(steps: Sequence[Step]) -> tuple[str, ...]:
 def _effect(step: Step) -> str:
     if step.action == "lock":
         return f"{step.what}s the lock" if step.what in ("acquire", "release") else step.what
-    if step.action == "collect":
+    if step.action in ("collect", "expire"):
         return step.what
     if step.action == "io":
         return f"calls {step.what}()"

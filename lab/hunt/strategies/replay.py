@@ -12,7 +12,7 @@ import gc
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from lab.hunt.collector import collect
+from lab.hunt.events import EVENTS
 from lab.hunt.schedule import COLLECTED, Switch
 from lab.hunt.strategies.base import ALWAYS, Strategy
 
@@ -83,8 +83,8 @@ class Retrace(Strategy):
                 at = site.anchor if site is not None else ""
                 times = self._passed[turn.source, at]
                 self.followed.append(Switch(turn.source, at, times, turn.target, turn.why))
-                if turn.why == COLLECTED and site is not None:
-                    collect(engine, target, site)
+                if turn.why in EVENTS and site is not None:
+                    EVENTS[turn.why](engine, target, site)
                 return target
         self.faithful = False
         return engine.runnable[0] if me is None else me
@@ -151,10 +151,10 @@ class Replay(Strategy):
             return None
         if (switch.source, switch.at) != key or passed != switch.times:
             return None
-        if switch.why == COLLECTED:
+        if switch.why in EVENTS:
             self._at += 1
             self.followed.append(switch)
-            collect(engine, me, site)
+            EVENTS[switch.why](engine, me, site)
             return me
         return self._take(engine, switch)
 
