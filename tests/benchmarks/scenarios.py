@@ -20,6 +20,7 @@ from lab.model import AnswerKind, RunRecord, Trial, VerdictKind
 from lab.registry import Found
 from lab.scenario import OutcomeKind, Workers
 from tests.benchmarks._races import heading, race_rows
+from tests.integration.scenarios.running import SMALL
 
 HOLDER = 4
 """The number of the question who holds it."""
@@ -62,7 +63,7 @@ def run(found: Found, output: Path, repeats: int, *, corrected: bool) -> RunReco
     request = runner.RunRequest(
         found=found,
         variants=runner.choose_variants(scenario.variants, "all", methods, scenario.start_methods),
-        parameters=scenario.arguments({}),
+        parameters=scenario.arguments(SMALL.get(scenario.name, {})),
         corrected=corrected,
         repeat=repeats,
         heap=False,

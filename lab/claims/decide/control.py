@@ -84,15 +84,13 @@ def _all(name: str, samples: Iterable[Samples], *, decides: bool = False) -> Fig
 
 
 def _times(e: Evidence) -> list[Figure]:
-    found = []
-    for means, variant in (("interrupt", FORK), ("kill", FORK), ("exception", THREADS)):
-        for state in STATES:
-            try:
-                took = e.samples("stopping", f"{state} stopped by {means} after", variant)
-            except Unmeasured:
-                continue  # it was not stopped
-            found.append(figure(f"{state} worker gone after {means}", took, "s"))
-    return found
+    """Return how long it took, of those that were stopped."""
+    return [
+        figure(f"{state} worker gone after {means}", took, "s")
+        for means, variant in (("interrupt", FORK), ("kill", FORK), ("exception", THREADS))
+        for state in STATES
+        if (took := e.some("stopping", f"{state} stopped by {means} after", variant))
+    ]
 
 
 def _asked(e: Evidence) -> list[Tried]:

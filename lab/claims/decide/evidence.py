@@ -93,6 +93,19 @@ class Evidence:
             )
         return kept
 
+    def some(
+        self,
+        program: str,
+        name: str,
+        variant: Variant,
+        *,
+        corrected: bool = False,
+        **parameters: ParameterValue,
+    ) -> Samples:
+        """Return the samples of a figure that explains and does not decide; none if it has none."""
+        found = self._find(program, name, variant, corrected, parameters)
+        return found.samples if found else ()
+
     def largest(self, program: str, parameter: str) -> ParameterValue:
         """Return the greatest value of ``parameter`` with which ``program`` was measured."""
         values = [s.parameters[parameter] for s in self.record.series if s.program == program]

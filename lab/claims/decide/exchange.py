@@ -116,11 +116,11 @@ def t4(e: Evidence) -> Conclusion:
     return Conclusion(kind, reason, figures)
 
 
-def late(e: Evidence, work: str, variant: Variant, *, handed: bool, name: str = "p99") -> Samples:
-    """Return how late ticks were; ``handed``: the work was handed to a worker of ``variant``."""
+def late(e: Evidence, work: str, variant: Variant, *, handed: bool) -> Samples:
+    """Return how late 99 of 100 ticks were at most; ``handed``: the work was handed to a worker of ``variant``."""
     return e.samples(
         "responsiveness",
-        f"{name} delay of a tick",
+        "p99 delay of a tick",
         variant,
         corrected=handed,
         quiet=True,
@@ -151,6 +151,7 @@ def t5(e: Evidence) -> Conclusion:
 
 
 def _delays(e: Evidence) -> tuple[Figure, ...]:
+    """Return every delay that was measured; the short version leaves the waiting out."""
     ways = [
         ("cpu", THREADS, True, "a worker thread computes"),
         ("cpu", FORK, True, "a worker process computes"),
@@ -159,15 +160,24 @@ def _delays(e: Evidence) -> tuple[Figure, ...]:
         ("io", THREADS, True, "a worker thread waits for an answer"),
         ("io", THREADS, False, "the loop itself waits for an answer"),
     ]
-    found = []
-    for work, variant, handed, words in ways:
-        for name in ("p50", "p99", "worst"):
-            try:
-                samples = late(e, work, variant, handed=handed, name=name)
-            except Unmeasured:
-                continue  # the short version leaves the waiting out
-            decides = name == "p99" and words.startswith("a worker") and work == "cpu"
-            found.append(
-                figure(f"{name} delay of a tick while {words}", samples, "s", decides=decides)
+    found = [
+        figure(
+            f"{name} delay of a tick while {words}",
+            samples,
+            "s",
+            decides=name == "p99" and handed and work == "cpu",
+        )
+        for work, variant, handed, words in ways
+        for name in ("p50", "p99", "worst")
+        if (
+            samples := e.some(
+                "responsiveness",
+                f"{name} delay of a tick",
+                variant,
+                corrected=handed,
+                work=work,
+                switch_ms=5.0,
             )
+        )
+    ]
     return tuple(sorted(found, key=lambda each: not each.decides))

@@ -94,7 +94,13 @@ def p1(e: Evidence) -> Conclusion:
         figure(f"speed-up of {e.team} processes, start included", whole, decides=True),
     ]
     more = figure(f"speed-up of {2 * e.team} processes", speed_up(e, FORK, workers=2 * e.team))
-    return Conclusion(kind, reason, (*deciding, more, *starts))
+    spawned = e.some("cpu-bound", "speed-up with the start", SPAWN, workers=e.team)
+    slowest = (
+        [figure(f"speed-up of {e.team} processes by spawn, start included", spawned)]
+        if spawned
+        else []
+    )
+    return Conclusion(kind, reason, (*deciding, *slowest, more, *starts))
 
 
 def p2(e: Evidence) -> Conclusion:
