@@ -40,11 +40,13 @@ class Series(Record, frozen=True, kw_only=True):
 
 
 class Missing(Record, frozen=True, kw_only=True):
-    """A measurement that was tried and gave no figures."""
+    """A measurement that gave no figures, or for which there was no time."""
 
     program: str
     variant: Variant
     reason: str
+    tags: tuple[str, ...] = ()
+    """Of a fault scenario: its tags."""
 
 
 class Tried(Record, frozen=True, kw_only=True):

@@ -30,6 +30,8 @@ RARE = 0.1
 PRONE = 1.25
 """How many times as many shapes deadlock with threads as with processes."""
 AS_PRONE = 1.0
+COVERED = 0.9
+"""Share of the shapes of the library that have to be tried."""
 STATES = ("busy", "lock-blocked", "sleeping")
 SIGNALS = ("interrupt", "kill")
 
@@ -107,6 +109,7 @@ def t7(e: Evidence) -> Conclusion:
     threads = {t.scenario: _share(t) for t in asked if t.variant.workers is Workers.THREADS}
     processes = {t.scenario: _share(t) for t in asked if t.variant.workers is Workers.PROCESSES}
     both = sorted(threads.keys() & processes.keys())
+    _require(e, "deadlock", len({t.scenario for t in e.record.tried if "deadlock" in t.tags}))
     if not both:
         raise Unmeasured("no fault scenario answered the questions in both variants")
     ratio = ratios(tuple(threads[s] for s in both), tuple(processes[s] for s in both))
@@ -140,8 +143,7 @@ def t7(e: Evidence) -> Conclusion:
 def t8(e: Evidence) -> Conclusion:
     """Judge in how many shapes threads deadlock, beside processes, and whether a leak does it."""
     shapes = [t for t in e.record.tried if "deadlock" in t.tags and not t.corrected]
-    if not shapes:
-        raise Unmeasured("no deadlock scenario was run")
+    _require(e, "deadlock", len({t.scenario for t in shapes}))
     threads, processes = (_hung(shapes, kind) for kind in Workers)
     if not processes:
         raise Unmeasured("no shape deadlocked with processes, so there is nothing to compare with")
@@ -162,6 +164,15 @@ def t8(e: Evidence) -> Conclusion:
         *_survivors(shapes),
     )
     return Conclusion(kind, reason, figures)
+
+
+def _require(e: Evidence, tag: str, tried: int) -> None:
+    """Refuse a verdict on a part of the library that happens to be what there was time for."""
+    lost = {each.program: each.reason for each in e.record.missing if tag in each.tags}
+    total = len(lost) + tried
+    if tried < COVERED * total or not tried:
+        reason = next(iter(lost.values()), "none was run")
+        raise Unmeasured(f"{tried} of {total} scenarios tagged {tag} were tried: {reason}")
 
 
 def _by_leak(e: Evidence) -> tuple[bool, str, list[Figure]]:

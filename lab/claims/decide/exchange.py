@@ -117,7 +117,7 @@ def t4(e: Evidence) -> Conclusion:
 
 
 def late(e: Evidence, work: str, variant: Variant, *, handed: bool) -> Samples:
-    """Return how late 99 of 100 ticks were at most; ``handed``: the work was handed to a worker of ``variant``."""
+    """Return how late 99 of 100 ticks were at most; ``handed``: a worker did the work."""
     return e.samples(
         "responsiveness",
         "p99 delay of a tick",

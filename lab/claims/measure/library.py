@@ -26,18 +26,19 @@ from lab.model import (
 from lab.registry import Found
 from lab.scenario import Scenario, StartMethod, Variant, Workers
 
-QUICK = ("deadlock", LEAK)
-"""The tags of the fault scenarios of the short version."""
+FIRST = ("deadlock", LEAK)
+"""The tags of the fault scenarios that are run first, and in the short version alone."""
 
 COST = "cost"
 """The tag of scenarios that have no fault."""
 
 
 def fault_scenarios(*, quick: bool) -> list[Found]:
-    """Return the scenarios that plant a fault: all that are installed, or deadlocks and leaks."""
+    """Return the scenarios that plant a fault: deadlocks and leaks, then the rest."""
     found = [entry.found for entry in registry.installed() if entry.found]
     faulty = [each for each in found if COST not in each.scenario.tags]
-    return [each for each in faulty if not quick or set(QUICK) & set(each.scenario.tags)]
+    first = [each for each in faulty if set(FIRST) & set(each.scenario.tags)]
+    return first if quick else [*first, *(each for each in faulty if each not in first)]
 
 
 def try_faults(
@@ -60,7 +61,12 @@ def try_faults(
             except LabError as error:
                 reason = error.line()
         missing += [
-            Missing(program=found.scenario.name, variant=variant, reason=reason)
+            Missing(
+                program=found.scenario.name,
+                variant=variant,
+                reason=reason,
+                tags=found.scenario.tags,
+            )
             for variant in _variants(found.scenario)
         ]
     return tried, missing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,8 @@ from lab.store import RunDirectory
 
 FAULT_BUDGET_S = {True: 20.0, False: 80.0}
 """Seconds in which a fault scenario may still begin, in the short version and in the full one."""
+BATCH_BUDGET_S = {True: 4.0, False: 15.0}
+"""Seconds after which a batch of programs is not repeated any more."""
 PATIENCE_S = {True: 6.0, False: 30.0}
 """Seconds that are spent at most on waiting until others leave the CPUs alone."""
 PATIENT = ("cpu", "reach", "ticks", "start")
@@ -68,13 +71,16 @@ class Session:
         )
 
     def _run(self, name: str, batch: Batch) -> None:
-        total = batch.repeats * len(batch.steps)
-        rounds = (step for _ in range(batch.repeats) for step in batch.steps)
-        for number, step in enumerate(rounds, 1):
-            self._tell(f"{name} {number}/{total}: {step.variant.label}")
-            if name in PATIENT:
-                self._patience.wait()
-            self._step(step)
+        """Run the steps of a batch in turn, as often as is planned and there is time for."""
+        until = time.monotonic() + BATCH_BUDGET_S[self._scale.quick]
+        for number in range(1, batch.repeats + 1):
+            if number > 1 and time.monotonic() > until:
+                break
+            for step in batch.steps:
+                self._tell(f"{name} {number}/{batch.repeats}: {step.variant.label}")
+                if name in PATIENT:
+                    self._patience.wait()
+                self._step(step)
 
     def _step(self, step: Step) -> None:
         self._runs += 1

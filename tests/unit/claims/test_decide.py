@@ -250,6 +250,18 @@ def test_faults_that_only_one_side_can_have_compare_nothing() -> None:
     assert verdict("T7", record).verdict is NOT_MEASURABLE
 
 
+@pytest.mark.parametrize("id_", ["T7", "T8"])
+def test_a_part_of_the_library_is_not_judged(id_: str) -> None:
+    def cut_short(record: Recorded) -> None:
+        for name in ("x", "y"):
+            lost = Missing(program=name, variant=FORK, reason="time was up", tags=("deadlock",))
+            record.missing.append(lost)
+
+    found = verdict(id_, changed(cut_short))
+    assert found.verdict is NOT_MEASURABLE
+    assert found.reason == "7 of 9 scenarios tagged deadlock were tried: time was up"
+
+
 def test_shapes_of_threads_alone_compare_nothing() -> None:
     record = changed(lambda r: setattr(r, "tried", faults("", "ab", "")))
     assert verdict("T8", record).verdict is NOT_MEASURABLE
