@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import os
 import select
 import signal
@@ -22,8 +21,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-TYPE_CHECKING = False  # known to type checkers; importing typing takes time
-if TYPE_CHECKING:
+TYPE_CHECKING = False  # known to type checkers; a watched command imports this and cannot wait
+if TYPE_CHECKING or __name__ == "__main__":
+    import json
     import socket
     from typing import Any
 
@@ -370,8 +370,6 @@ def _reset_signals() -> None:
 
 def main() -> None:
     """Read the configuration and keep the target until the lab, or its end, says stop."""
-    import socket
-
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     with control.makefile("rb", buffering=0) as lines:

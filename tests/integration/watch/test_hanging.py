@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -165,3 +166,38 @@ def test_a_question_is_answered_and_ends_nothing(tmp_path):
     out, _ = process.communicate()
     assert (process.returncode, out) == (9, "SIGTERM\n")
     assert not (tmp_path / "reports").exists()
+
+
+def test_a_stopped_command_stops_the_clock(eventually):
+    """It is stopped for longer than it may be quiet; the lab stops and goes on with it."""
+    process = subprocess.Popen(
+        command("watch", "--quiet-for", "1s", "--", sys.executable, "-c",
+                "import time; print('ready', flush=True); time.sleep(0.8)"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    (root,) = [
+        pid
+        for pid in procfs.descendants(process.pid)
+        if "time.sleep" in procfs.command_line(pid)[2]
+    ]
+    os.kill(root, signal.SIGSTOP)
+    eventually(lambda: procfs.stat(process.pid).state == "T")
+    time.sleep(1.5)
+    os.kill(root, signal.SIGCONT)
+    assert process.communicate() == ("", "")
+    assert process.returncode == 0
+
+
+def test_github_actions_is_told(hang, tmp_path):
+    summary = tmp_path / "summary.md"
+    done = hang(
+        programs.CROSSED,
+        GITHUB_ACTIONS="true",
+        GITHUB_STEP_SUMMARY=str(summary),
+        GITHUB_WORKSPACE=str(tmp_path),
+    )
+    assert done.code == 124
+    assert done.out == ""
+    assert "::error file=program.py,line=" in done.err
+    assert "program.py" in summary.read_text()
