@@ -33,7 +33,7 @@ from lab.model import (
     ThreadStack,
     ThreadWait,
 )
-from lab.supervise import Progress, Watchdog
+from lab.supervise import Progress, Watchdog, keeper
 
 PROOF_LIMIT_S = 0.3
 """How long to look for a proof: a tree that stands still needs three polls."""
@@ -158,9 +158,15 @@ def _check(pid: int) -> None:
 
 
 def _tree(pid: int) -> list[int]:
-    """Return ``pid`` and its descendants, without the lab if it is one of them."""
+    """Return ``pid`` and its descendants, without the lab if it is one of them.
+
+    What runs under ``lab watch`` is shown without the lab that watches it.
+    """
+    found = [pid, *procfs.descendants(pid)]
     mine = {os.getpid(), *procfs.descendants(os.getpid())}
-    return [one for one in (pid, *procfs.descendants(pid)) if one not in mine]
+    helpers = {one for one in found if procfs.thread_name(one, one) in keeper.NAMES}
+    watchers = {stat.ppid for one in helpers if (stat := procfs.stat(one))}
+    return [one for one in found if one not in mine | helpers | watchers]
 
 
 def _watch(tree: Callable[[], list[int]], outside: Collection[int]) -> Progress:

@@ -28,6 +28,8 @@ from lab.supervise import shim
 GRACE_S = 2.0
 """How long those who catch SIGTERM have for it, before everything that is left is killed."""
 KILL_BUDGET_S = 10.0
+NAMES = KEEPER_NAME, WITNESS_NAME = "lab-keeper", "lab-witness"
+"""What the kernel calls the lab's own helpers, so that a dump can leave them out."""
 _PAUSE_S = 0.002
 _WAKE_LIMIT_S = 1.0
 _WAKE_EVERY_MS = 10
@@ -81,6 +83,7 @@ class Keeper:
         if self.root == 0:
             child(failure)
         os.close(failure)
+        call_itself(KEEPER_NAME)
         os.setsid()
         reason = _read_all(failed)
         close_all({self.orders, self.answers})
@@ -243,6 +246,12 @@ def signal_set(pid: int, field: str) -> int:
 def catches(pid: int, number: int) -> bool:
     """Say whether a process has a handler for a signal."""
     return bool(signal_set(pid, "SigCgt") >> number - 1 & 1)
+
+
+def call_itself(name: str) -> None:
+    """Give this process another name; see ``comm`` in proc(5)."""
+    with contextlib.suppress(OSError), open("/proc/self/comm", "w") as file:  # noqa: PTH123
+        file.write(name)
 
 
 def close_all(keep_open: set[int]) -> None:

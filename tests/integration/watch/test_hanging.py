@@ -201,3 +201,19 @@ def test_github_actions_is_told(hang, tmp_path):
     assert done.out == ""
     assert "::error file=program.py,line=" in done.err
     assert "program.py" in summary.read_text()
+
+
+def test_a_dump_of_the_lab_shows_its_command_only(eventually):
+    process = subprocess.Popen(command("watch", "--", "sleep", "600"))
+    try:
+        eventually(
+            lambda: any(
+                procfs.command_line(pid) == ("sleep", "600")
+                for pid in procfs.descendants(process.pid)
+            )
+        )
+        done = lab("dump", str(process.pid), "--json")
+        assert [each["command"] for each in done.json["processes"]] == [["sleep", "600"]]
+    finally:
+        process.terminate()
+        process.wait()
