@@ -46,7 +46,7 @@ def test_the_corrected_version_ends_and_leaves_nothing(name: str, tmp_path: Path
     assert record.result.verdict is VerdictKind.AS_EXPECTED
 
 
-@pytest.mark.parametrize(("tags", "number"), [({"deadlock"}, 18), ({"killed", "broken"}, 22)])
+@pytest.mark.parametrize(("tags", "number"), [({"deadlock"}, 18), ({"killed", "broken"}, 23)])
 def test_the_groups_are_complete(tags: set[str], number: int) -> None:
     scenarios: list[Scenario] = [registry.find(name).scenario for name in NAMES]
     assert sum(bool(tags & set(scenario.tags)) for scenario in scenarios) >= number
