@@ -1,9 +1,8 @@
 """The keeper of one target: starts it, stores its output, and leaves nothing of it behind.
 
 Run by path, as ``python -I -S shim.py <control fd>``, by :mod:`lab.supervise.supervisor`. It is a
-process of its own so that the target is cleaned up even when the lab is killed outright, and has
-one thread because it owns ``waitpid(-1)``. Being a subreaper (prctl(2), PR_SET_CHILD_SUBREAPER)
-it inherits every orphan of the tree, however it daemonised.
+process of its own so that the target is cleaned up even when the lab is killed, and has one thread
+because it owns ``waitpid(-1)``. A subreaper, prctl(2), inherits every orphan of the tree.
 
 The control socket carries JSON lines. The lab sends the configuration, and later ``kill``; end of
 file, or the end of the lab's process, means the same. The shim sends ``started`` or ``failed``,
@@ -27,12 +26,11 @@ if TYPE_CHECKING or __name__ == "__main__":
     import socket
     from typing import Any
 
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 36, 37
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
 PR_SET_PTRACER, PR_SET_PTRACER_ANY = 0x59616D61, -1
 SHARED_MEMORY = "/dev/shm"
 _CHUNK, _CHUNKS_AT_ONCE = 1 << 16, 64
-_PAUSE_S, _GRACE_S = 0.0003, 0.2
+_PAUSE_S, _GRACE_S, _HELPERS_S = 0.0003, 0.2, 3.0
 
 
 def prctl(option: int, value: int) -> None:
@@ -222,8 +220,7 @@ class Shim:
     def __init__(self, control: socket.socket, config: dict[str, Any]) -> None:
         self.control, self.config = control, config
         self.root, self.reaped = 0, 0
-        self.root_ended = False
-        self.ending = False
+        self.root_ended = self.ending = False
         self.streams = [
             Stream(name, config["output"], config["cap_bytes"]) for name in ("stdout", "stderr")
         ]
@@ -310,9 +307,13 @@ class Shim:
                 self.tell(kind="exited", status=os.waitstatus_to_exitcode(status))
 
     def let_end(self) -> None:
-        """Give helpers of a finished program a moment; multiprocessing's end after their users."""
-        until = time.monotonic() + _GRACE_S
-        while not self.reap() and time.monotonic() < until:
+        """Give what is left a moment; multiprocessing's helpers end by themselves, also later."""
+        began, helpers = time.monotonic(), (b"resource_tracker", b"forkserver")
+        while not self.reap():
+            lines = [read(f"/proc/{pid}/cmdline") for pid in descendants()]
+            own = all(any(name in line for name in helpers) for line in lines)
+            if time.monotonic() - began > (_HELPERS_S if own else _GRACE_S):
+                return
             time.sleep(_PAUSE_S)
 
     def finish(self) -> None:
@@ -354,8 +355,7 @@ def become(config: dict[str, Any], streams: list[Stream], failure: int, shim: in
         os.chdir(config["cwd"])
         os.execvpe(config["argv"][0], config["argv"], config["env"])
     except OSError as error:
-        what = error.filename or config["argv"][0]
-        os.write(failure, f"{what}: {error.strerror}".encode())
+        os.write(failure, f"{error.filename or config['argv'][0]}: {error.strerror}".encode())
     finally:
         os._exit(127)
 
