@@ -76,7 +76,7 @@ def print_scenario(reference: str) -> int:
         ("Why", scenario.why),
         ("Cure", scenario.cure),
         ("Variants", _variants(scenario)),
-        ("Planted", ", ".join(map(str, scenario.faults)) or "nothing: it goes wrong by itself"),
+        ("Planted", ", ".join(map(str, scenario.faults)) or "nothing: it runs as it is"),
         ("Bears on", ", ".join(scenario.claims) or "no claim"),
         ("Hunted", f"lab hunt {scenario.name}" if scenario.hunted else "no: nothing to schedule"),
     ):
