@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lab.errors import UsageError
 from lab.hunt import Settings, replay
 from lab.hunt.project import file_of
 from lab.hunt.schedule import parse
@@ -45,6 +46,12 @@ class Call:
     def __init__(
         self, function: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
+        if any(map(_draws_later, (*args, *kwargs.values()))):
+            raise UsageError(
+                f"{getattr(function, '__qualname__', function)} draws in its body (st.data())",
+                wanted="inputs that are drawn before: each execution has to have the same ones",
+                next_step="name the strategies in @given",
+            )
         self.__wrapped__ = function
         self._args = args
         self._kwargs = kwargs
@@ -56,6 +63,11 @@ class Call:
             return None
         kwargs = {name: _fresh(value) for name, value in self._kwargs.items()}
         return self.__wrapped__(*map(_fresh, self._args), **kwargs)
+
+
+def _draws_later(value: Any) -> bool:
+    kind = type(value)
+    return kind.__name__ == "DataObject" and kind.__module__.startswith("hypothesis.")
 
 
 def run_case(kind: Any, name: str, function: Callable[..., object]) -> None:
