@@ -18,6 +18,7 @@ import msgspec
 
 from lab.errors import InconclusiveError
 from lab.hunt.outcome import DEADLOCK, Failure
+from lab.hunt.schedule import COLLECTED, EXPIRED, parse
 from lab.hunt.sites import FREE_THREADED
 from lab.hunts import noted
 from lab.hunts.contained import Request, checked, child, launch
@@ -71,6 +72,9 @@ def confirm(request: Request, token: str, times: int = TIMES) -> Confirmation:
             model=plan.model,
             interpreter=interpreter(),
         )
+        unforced = _unforced(token)
+        if unforced:
+            return msgspec.structs.replace(answer, impossible=unforced)
         if not plan.pins:
             return msgspec.structs.replace(answer, impossible=_impossible(plan))
         tries = _tries(request, Path(folder), plan, times)
@@ -83,6 +87,16 @@ def interpreter() -> str:
     """Return the interpreter in words."""
     gil = "with the GIL" if with_gil() else "without the GIL"
     return f"{platform.python_implementation()} {platform.python_version()} {gil}"
+
+
+def _unforced(token: str) -> str:
+    """Say what of the schedule no delay can bring about; empty when delays may."""
+    reasons = {switch.why for switch in parse(token).switches}
+    if COLLECTED in reasons:
+        return "delays cannot confirm it: they do not make the garbage collector run at one place"
+    if EXPIRED in reasons:
+        return "delays cannot confirm it: they do not make a time-out end before its time"
+    return ""
 
 
 def _impossible(plan: Reply) -> str:
