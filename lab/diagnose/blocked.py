@@ -66,9 +66,19 @@ _IDLE = (
     ("multiprocessing/pool.py", "Pool._handle_tasks"),
     ("multiprocessing/pool.py", "Pool._handle_results"),
     ("multiprocessing/queues.py", "Queue._feed"),
-    ("asyncio/base_events.py", "BaseEventLoop.run_forever"),
+    ("multiprocessing/managers.py", "Server.accepter"),
+    ("multiprocessing/managers.py", "Server.serve_forever"),
 )
 """Threads and processes of the standard library that wait for work by design."""
+
+
+_IDLE_ALONE = (
+    ("asyncio/base_events.py", "BaseEventLoop.run_forever"),
+    ("socketserver.py", "BaseServer.serve_forever"),
+)
+"""The same, for threads that do nothing else; a program whose own call this is waits in earnest."""
+_SERVES = ("multiprocessing/managers.py", "Server.serve_client")
+"""Between two requests of its client, a manager's thread waits for work, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +156,7 @@ def _described(scene: Scene, thread: Thread, kind: str, index: int) -> Blocked:
     target = scene.local_object(thread, index, "self")
     name = _module(thread, target) if kind == "import" else _name(scene, thread, users, index)
     idle = users is None and any(_is_idle(thread, i) for i in range(len(thread.frames)))
+    idle = idle or (kind == "receive" and any(frame.is_in(*_SERVES) for frame in thread.frames))
     return Blocked(
         thread,
         kind,
@@ -158,8 +169,8 @@ def _described(scene: Scene, thread: Thread, kind: str, index: int) -> Blocked:
 
 
 def _is_idle(thread: Thread, index: int) -> bool:
-    frame = thread.frames[index]
-    return any(frame.function == name and frame.file.endswith("/" + f) for f, name in _IDLE)
+    known = (*_IDLE, *_IDLE_ALONE) if thread.users is None else _IDLE
+    return any(thread.frames[index].is_in(*place) for place in known)
 
 
 def _helper(thread: Thread) -> bool:

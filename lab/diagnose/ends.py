@@ -159,10 +159,10 @@ def serving(scene: Scene, peer: Peer) -> tuple[Thread | None, str]:
     waiting = [t for t in threads if t.wait and fds & t.wait.fds.keys()]
     if len(waiting) == 1:
         return waiting[0], ", which waits on it, too"
-    using = [t for t in threads if fds & _uses(scene, t)]
+    busy = [t for t in threads if not ((wait := blocked(scene, t)) and wait.idle)]
+    using = [t for t in busy if fds & _uses(scene, t)]
     if len(using) == 1:
         return using[0], ", whose frames refer to it"
-    busy = [t for t in threads if not ((wait := blocked(scene, t)) and wait.idle)]
     if len(busy) == 1:
         return busy[0], ", the only thread of that process which does not wait for work"
     return None, f", and which of its {len(threads)} threads will act is not recorded"

@@ -284,6 +284,11 @@ def _by_source(claims: Claims, on: list[Claim], waiter: Thread, key: str) -> Hol
     if sure:
         names = ", ".join(claim.thread.label for claim in sure)
         return Holder(Evidence.UNKNOWN, f"by their source, each of {names} could hold it")
+    if any(
+        frame.is_in("multiprocessing/managers.py", "Server.serve_client") for frame in waiter.frames
+    ):
+        because = "a manager takes it for its clients: which of them has it is not recorded"
+        return Holder(Evidence.UNKNOWN, because)
     parent = _in_parent(claims, waiter, key) if waiter.process.forked else None
     if parent:
         because = (

@@ -29,6 +29,10 @@ class Frame(Record, frozen=True, kw_only=True):
     locals: tuple[Local, ...] = ()
     module: str | None = None
 
+    def is_in(self, file: str, function: str) -> bool:
+        """Whether this is ``function`` of the module whose path ends in ``file``."""
+        return self.function == function and self.file.endswith("/" + file)
+
 
 class ThreadStack(Record, frozen=True, kw_only=True):
     """One thread's frames, innermost first."""

@@ -58,9 +58,14 @@ def _table(dump: Dump) -> Table:
     table.add_column("held by", overflow="fold")
     if dump.looks > 1:
         table.add_column("motion", no_wrap=True)
+    versions = _versions(dump)
     edges: dict[str, Edge] = {edge.waiter: edge for edge in dump.diagnosis.edges}
     for moment in _grouped(dump.threads, edges):
-        cells = [_who(moment), _where(moment), *_waiting(dump, moment, edges.get(moment.actor))]
+        cells = [
+            _who(moment, versions.get(moment.pid, "")),
+            _where(moment),
+            *_waiting(dump, moment, edges.get(moment.actor)),
+        ]
         if dump.looks > 1:
             cells.append(Text(str(moment.motion) or "unknown"))
         table.add_row(*cells)
@@ -77,8 +82,14 @@ def _grouped(threads: Iterable[ThreadMoment], edges: dict[str, Edge]) -> list[Th
     return sorted(threads, key=order)
 
 
-def _who(moment: ThreadMoment) -> Text:
-    return Text.assemble(moment.label, "\n", (moment.actor, "dim"))
+def _who(moment: ThreadMoment, version: str) -> Text:
+    return Text.assemble(moment.label, "\n", (f"{moment.actor} {version}".strip(), "dim"))
+
+
+def _versions(dump: Dump) -> dict[int, str]:
+    """Return the Python of each process, by pid, where there are several in the tree."""
+    found = {process.pid: process.python for process in dump.processes if process.python}
+    return {p: f"Python {v}" for p, v in found.items()} if len(set(found.values())) > 1 else {}
 
 
 def _where(moment: ThreadMoment) -> Text:
