@@ -9,6 +9,8 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+
 from lab import procfs
 from lab.capture.wiring import Wiring
 from lab.kernel.inet import InetSocket
@@ -22,6 +24,7 @@ _ANONYMOUS = {
     "[eventpoll]": "epoll descriptor",
     "inotify": "watch on files",
 }
+_MASTERS = ("/dev/ptmx", "/dev/pts/ptmx")
 _TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
 
 
@@ -48,11 +51,34 @@ def _channel(wiring: Wiring, pid: int, fd: int, mode: str) -> Channel:
         return _pidfd(wiring, pid, fd)
     if kind == "anon_inode":
         return Channel(fd=fd, kind=_ANONYMOUS.get(rest, rest.strip("[]")), key=target)
-    if target.startswith(_TERMINALS):
-        return Channel(fd=fd, kind="terminal", name=target, remote="whoever types there")
+    if target.startswith(_TERMINALS) or target in _MASTERS:
+        return _terminal(wiring, pid, fd, target)
     if _is_fifo(pid, fd):
         return _pipe(wiring, fd, target, mode, name=target)
     return Channel(fd=fd, kind="file" if target else "descriptor", name=target or str(fd))
+
+
+def _terminal(wiring: Wiring, pid: int, fd: int, target: str) -> Channel:
+    """The two sides of a pseudo-terminal know each other by a number; see pts(4)."""
+    if target in _MASTERS:
+        number = _tty_index(pid, fd)
+        peers = wiring.holders(f"/dev/pts/{number}") if number else ()
+        return Channel(fd=fd, kind="pseudo-terminal", name=number, peers=peers, known=bool(peers))
+    number = target.rpartition("/")[2]
+    masters = (peer for master in _MASTERS for peer in wiring.holders(master))
+    peers = tuple(
+        msgspec.structs.replace(peer, fds=own)
+        for peer in masters
+        if (own := tuple(f for f in peer.fds if _tty_index(peer.pid, f) == number))
+    )
+    remote = "" if peers else "whoever types there"
+    return Channel(
+        fd=fd, kind="terminal", name=target, peers=peers, known=bool(peers), remote=remote
+    )
+
+
+def _tty_index(pid: int, fd: int) -> str:
+    return procfs.fd_info(pid, fd).get("tty-index", ("",))[0]
 
 
 def _is_fifo(pid: int, fd: int) -> bool:

@@ -22,6 +22,7 @@ SLEEPS = ("nanosleep", "clock_nanosleep")
 _RULES: tuple[tuple[str, str, str], ...] = (
     # file of the standard library, qualified name in it, kind of wait
     ("threading.py", "Thread.join", "thread"),
+    ("threading.py", "_shutdown", "exit"),
     ("threading.py", "Event.wait", "event"),
     ("threading.py", "Barrier.wait", "barrier"),
     ("threading.py", "Semaphore.acquire", "semaphore"),
@@ -105,6 +106,8 @@ def blocked(scene: Scene, thread: Thread) -> Blocked | None:
     if thread.moved or (thread.wait and (thread.wait.state == "R" or not _sleeps(thread))):
         return None
     library = thread.users if thread.users is not None else len(thread.frames)
+    if _exits(scene, thread):
+        return Blocked(thread, "exit", None)
     if library == 0 or _takes_a_lock(scene, thread):
         found = None
     else:
@@ -119,6 +122,18 @@ def _by_kernel(thread: Thread) -> Blocked | None:
         return None
     idle = _helper(thread) or any(_is_idle(thread, i) for i in range(len(thread.frames)))
     return Blocked(thread, kind, thread.users, idle=idle)
+
+
+def _exits(scene: Scene, thread: Thread) -> bool:
+    """Whether a main thread has no frame left: since 3.13 it waits in C for threads to end."""
+    main = thread.stack.tid == thread.stack.pid and bool(thread.process.process.python)
+    others = (t for t in scene.threads if t.process is thread.process and t.id != thread.id)
+    return (
+        main
+        and not thread.frames
+        and thread.key.startswith("futex:")
+        and any(t.frames for t in others)
+    )
 
 
 def _sleeps(thread: Thread) -> bool:
@@ -145,7 +160,7 @@ def _by_rule(scene: Scene, thread: Thread, library: int) -> Blocked | None:
     for index in reversed(range(library)):
         frame = thread.frames[index]
         for file, function, kind in _RULES:
-            if frame.function == function and f"/{frame.file}".endswith("/" + file):
+            if frame.is_in(file, function):
                 return _described(scene, thread, kind, index)
     idle = any(_is_idle(thread, i) for i in range(library)) or _helper(thread)
     return Blocked(thread, "idle", None, idle=True) if idle else None

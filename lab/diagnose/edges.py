@@ -36,6 +36,7 @@ _KINDS = {
     "file-lock": "file lock",
     "child": "child process",
     "subprocess": "subprocess",
+    "exit": "Thread",
     "gil": "GIL",
     "task": "future",
     "task-lock": "asyncio.Lock",
@@ -101,6 +102,8 @@ def _holder(scene: Scene, claims: Claims, wait: Blocked) -> Holder:
         return _joined_process(scene, wait)
     if wait.kind == "semaphore" and wait.address:
         return permits(claims.on(object_key(wait.thread.stack.pid, wait.address)))
+    if wait.kind == "exit":
+        return _last_thread(scene, wait)
     if wait.kind == "gil":
         return gil_holder(scene, wait)
     if wait.kind == "child":
@@ -126,6 +129,23 @@ def _joined_thread(scene: Scene, wait: Blocked) -> Holder:
                 because = f"it joins the Thread object of {thread.label}"
                 return Holder(Evidence.SAME_OBJECT, because, thread)
     return Holder(Evidence.UNKNOWN, "the thread that it joins was not seen")
+
+
+def _last_thread(scene: Scene, wait: Blocked) -> Holder:
+    """Return the one thread that keeps an interpreter from exiting: it is no daemon."""
+    own = [t for t in scene.threads if t.process is wait.thread.process and t is not wait.thread]
+    objects = wait.thread.process.objects
+    found = []
+    for thread in own:
+        itself = scene.local_object(thread, -1, "self") if thread.frames else None
+        daemon = objects.get(itself.attributes.get("_daemonic", 0)) if itself else None
+        if daemon and daemon.text == "False":
+            found.append(thread)
+    if len(found) == 1:
+        because = f"the interpreter exits, and {found[0].label} is no daemon thread"
+        return Holder(Evidence.SOURCE, because, found[0])
+    because = f"the interpreter exits, and {len(found)} threads are known to be no daemons"
+    return Holder(Evidence.UNKNOWN, because)
 
 
 def _joined_process(scene: Scene, wait: Blocked) -> Holder:

@@ -105,22 +105,23 @@ def _among(scene: Scene, wait: Blocked, channel: Channel, others: Sequence[Peer]
 
 
 def _own_end(scene: Scene, wait: Blocked, channel: Channel) -> Holder:
-    """Only the process itself has the other end: one of its other threads, or nobody."""
+    """Only the process itself has the other end: one of its threads, or nobody."""
     me = wait.thread
     fds = {fd for peer in channel.peers for fd in peer.fds} - set(me.wait.fds if me.wait else ())
     rest = [t for t in scene.threads if t.process is me.process and t.id != me.id]
-    users = [t for t in rest if fds & _uses(scene, t)]
+    # Whoever serves the listener may be the very thread that waits to be accepted.
+    users = _users(scene, [*rest, *([me] if channel.state else [])], fds)
     if len(users) == 1:
         because = f"its other end is with {users[0].label} of the same process"
-        return Holder(Evidence.SOURCE, because, users[0])
+        return Holder(Evidence.SOURCE, _with(because, channel), users[0])
     busy = [t for t in rest if not ((one := blocked(scene, t)) and one.idle)]
-    if len(busy) == 1:
+    if len(busy) == 1 and channel.kind == "pipe" and not users:
         because = f"its other end is with the process itself, whose other thread is {busy[0].label}"
         return Holder(Evidence.SOURCE, because, busy[0])
     if rest:
-        return Holder(Evidence.UNKNOWN, "only the process itself has its other end open")
-    because = "its other end is with nobody but itself"
-    return Holder(Evidence.CONFIRMED, because)
+        because = "only the process itself has its other end open"
+        return Holder(Evidence.UNKNOWN, _with(because, channel))
+    return Holder(Evidence.CONFIRMED, "its other end is with nobody but itself")
 
 
 def _locker(scene: Scene, wait: Blocked, channel: Channel) -> Holder:
@@ -160,7 +161,7 @@ def serving(scene: Scene, peer: Peer) -> tuple[Thread | None, str]:
     if len(waiting) == 1:
         return waiting[0], ", which waits on it, too"
     busy = [t for t in threads if not ((wait := blocked(scene, t)) and wait.idle)]
-    using = [t for t in busy if fds & _uses(scene, t)]
+    using = _users(scene, busy, fds)
     if len(using) == 1:
         return using[0], ", whose frames refer to it"
     if len(busy) == 1:
@@ -168,10 +169,20 @@ def serving(scene: Scene, peer: Peer) -> tuple[Thread | None, str]:
     return None, f", and which of its {len(threads)} threads will act is not recorded"
 
 
-def _uses(scene: Scene, thread: Thread) -> set[int]:
+def _users(scene: Scene, threads: Iterable[Thread], fds: set[int]) -> list[Thread]:
+    """Return the threads that have to do with one of ``fds``: those that run a method of it first.
+
+    A program that only knows of a server, say, is not the thread that serves.
+    """
+    users = [thread for thread in threads if fds & _uses(scene, thread)]
+    methods = [t for t in users if fds & _uses(scene, t, only="self")]
+    return methods or users
+
+
+def _uses(scene: Scene, thread: Thread, only: str = "") -> set[int]:
     """Return the descriptors of what the frames of a thread refer to, and of what it waits on."""
     waits = set(thread.wait.fds) if thread.wait else set()
-    return waits | {fd for frame in thread.frames for fd in scene.descriptors(thread, frame)}
+    return waits | {fd for frame in thread.frames for fd in scene.descriptors(thread, frame, only)}
 
 
 def _names(scene: Scene, peers: Iterable[Peer]) -> str:

@@ -8,7 +8,11 @@ from pathlib import PurePath
 
 from lab.model import Frame, SourceLine
 
-_STANDARD = re.compile(r"^<frozen|^<(?:__array|attrs)|/lib(?:64)?/python3\.\d+t?/(?!site-|dist-)")
+_STANDARD = re.compile(
+    r"^<frozen|^<(?:__array|attrs)|/lib(?:64)?/python3\.\d+t?/(?!site-|dist-)"
+    r"|-packages/(?:multiprocess|billiard)/"
+)
+"""The standard library, with the packages that are forks of its ``multiprocessing``."""
 
 
 def is_users(frame: Frame) -> bool:

@@ -39,10 +39,19 @@ def asks_again(scene: Scene, thread: Thread) -> Blocked | None:
         files = [one for one in thread.process.locked_files if _is_database(one)]
         return _described(thread, "sqlite", {_database(one) for one in files})
     if _asks_for_a_lock(scene, thread):
-        me = thread.stack.pid
-        files = [o for o in thread.process.locked_files if not o.waiting and o.pid != me]
-        return _described(thread, "asks-for-file", {one.path for one in files})
+        return _described(thread, "asks-for-file", _locked_paths(thread))
     return None
+
+
+def _locked_paths(thread: Thread) -> set[str]:
+    """Return the locked files that the asking function names, else those that others have locked.
+
+    The process may hold other locks of its own, so its own count only where they are named.
+    """
+    held = [one for one in thread.process.locked_files if not one.waiting]
+    texts = [local.text.strip("'\"") for local in thread.frames[thread.users or 0].locals]
+    named = {one.path for one in held if one.path in texts}
+    return named or {one.path for one in held if one.pid != thread.stack.pid}
 
 
 def _described(thread: Thread, kind: str, paths: set[str]) -> Blocked | None:
@@ -110,8 +119,12 @@ def in_the_way(scene: Scene, wait: Blocked) -> Holder:
             because = "the kernel shows only locks of this very process: another of its connections"
             return Holder(Evidence.CONFIRMED, because)
     else:
-        others = [one for one in held if one.path == wait.name and one.pid != me]
+        others = [one for one in held if one.path == wait.name]
         what = "holds it"
+        if all(one.pid == me for one in others):
+            own = [t for t in scene.threads if t.process is wait.thread.process]
+            because = "the kernel says that this very process holds it"
+            return Holder(Evidence.CONFIRMED, because, own[0] if len(own) == 1 else None)
     return _holder(scene, others, what)
 
 

@@ -218,13 +218,14 @@ class Scene:
         locals_ = thread.frames[index].locals
         return next((one.address for one in locals_ if one.name == name), None)
 
-    def descriptors(self, thread: Thread, frame: Frame) -> set[int]:
+    def descriptors(self, thread: Thread, frame: Frame, only: str = "") -> set[int]:
         """Return the descriptors of the sockets, files and connections that a frame refers to.
 
-        Those among its locals, and among the attributes of its locals.
+        Those among its locals, and among the attributes of its locals; ``only`` names one local.
         """
         objects = thread.process.objects
-        near = [thing for local in frame.locals if (thing := objects.get(local.address or 0))]
+        chosen = [local for local in frame.locals if only in ("", local.name)]
+        near = [thing for local in chosen if (thing := objects.get(local.address or 0))]
         near += [
             one for thing in near for a in thing.attributes.values() if (one := objects.get(a))
         ]

@@ -67,7 +67,10 @@ def _sleeps(task: Thread) -> bool:
 def _described(scene: Scene, task: Thread, kind: str, users: int | None, index: int) -> Blocked:
     target = scene.local_object(task, index, "self")
     address = scene.address(task, index, "self")
-    name = "" if users is None or target is None else _name(scene, task, users, index, address)
+    if kind == "task" and target is None and task.task and task.task.waits_for:
+        address = task.task.waits_for
+        target = task.process.objects.get(address)
+    name = "" if users is None or kind == "task" else _name(scene, task, users, index, address)
     return Blocked(task, kind, users, name=name, target=target, address=address)
 
 

@@ -25,6 +25,7 @@ _VERBS = {
     "poll": "waits for",
     "file-lock": "waits for",
     "child": "waits for the end of",
+    "exit": "has nothing left to do and waits for the end of",
     "task": "awaits",
     "loop": "waits for the end of",
     "stream": "waits for",
@@ -50,7 +51,10 @@ def thing(link: Link) -> str:
     name = f" `{link.resource.name}`" if link.resource.name else ""
     if link.wait.kind in ("task", "loop") and link.holder.thread:
         return link.holder.thread.label
-    if link.wait.kind in ("thread", "process", "subprocess", "child") and link.holder.thread:
+    if (
+        link.wait.kind in ("thread", "process", "subprocess", "child", "exit")
+        and link.holder.thread
+    ):
         return f"{link.resource.kind} {link.holder.thread.label}{_command(link)}"
     return f"{link.resource.kind}{name}"
 
@@ -99,6 +103,8 @@ def _tail(link: Link) -> str:
     if link.holder.nobody:
         return ", " + _NOBODY[link.holder.nobody].format(because=link.holder.because)
     if link.wait.kind not in (LOCK, "import", "task-lock"):
+        if link.wait.kind == "child" and link.holder.thread:
+            return ""
         told = link.wait.kind in _TOLD or state_of(link.wait) or link.holder.outside
         return f": {link.holder.because}" if told else ""
     if link.holder.thread and link.holder.thread.id == link.waiter.id:

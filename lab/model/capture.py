@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 
 import msgspec
 
@@ -20,6 +21,10 @@ class Local(Record, frozen=True, kw_only=True):
     argument: bool = False
 
 
+_FORKS = re.compile("/(?:multiprocess|billiard)/")
+"""Packages that are forks of ``multiprocessing``, file by file."""
+
+
 class Frame(Record, frozen=True, kw_only=True):
     """One Python (or native) frame."""
 
@@ -31,7 +36,8 @@ class Frame(Record, frozen=True, kw_only=True):
 
     def is_in(self, file: str, function: str) -> bool:
         """Whether this is ``function`` of the module whose path ends in ``file``."""
-        return self.function == function and self.file.endswith("/" + file)
+        own = self.function == function
+        return own and _FORKS.sub("/multiprocessing/", f"/{self.file}").endswith("/" + file)
 
 
 class ThreadStack(Record, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ it. The layouts are those of :mod:`lab.capture.memory.layout`.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from lab.capture.memory import layout as at
 from lab.capture.memory.access import CannotReadMemoryError, Memory
 from lab.capture.memory.layout import Layout
 
+_FORKS = re.compile(r"^(?:multiprocess|billiard)\.")
+"""Packages that are forks of ``multiprocessing``, class by class."""
 _MOST_ITEMS = 64
 _MOST_KEYS = 4096
 _MOST_BASES = 16
@@ -91,6 +94,9 @@ class Objects:
         return name
 
     def _type_name(self, kind: int) -> str:
+        return _FORKS.sub("multiprocessing.", self._own_type_name(kind))
+
+    def _own_type_name(self, kind: int) -> str:
         name = self._bare_name(kind)
         if "." in name or not self.memory.word(kind + at.TP_FLAGS) & at.HEAP_TYPE:
             return name

@@ -7,7 +7,7 @@ from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 REQUIRES = "asgiref==3.5.2"
 REPORT = "django/asgiref#348"
 CAUSES = {"unsatisfied-wait", "wait-cycle", "unknown"}
-WAITS = {"main": None}
+WAITS = {"main": "task Task-1"}
 
 
 def work():

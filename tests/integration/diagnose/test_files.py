@@ -51,6 +51,13 @@ def test_a_process_that_waits_for_its_own_lock_of_a_file(look: Callable, tmp_pat
     assert seen.holder("main", "twice-waits") == ("main", None)
 
 
+def test_a_process_that_asks_again_for_what_it_has(look: Callable, tmp_path: Path) -> None:
+    seen = look("files.py", "polled_itself", str(tmp_path), at_most_s=1.0)
+
+    assert seen.holder("main", "polls-itself") == ("main", None)
+    assert seen.diagnosis.cause is Cause.NONE, "it may have a deadline of its own"
+
+
 def test_another_connection_of_the_same_process(look: Callable, tmp_path: Path) -> None:
     seen = look("files.py", "sqlite_same_process", str(tmp_path), at_most_s=1.0)
 

@@ -108,6 +108,15 @@ def test_joining_a_thread_that_wants_what_one_holds(look: Callable) -> None:
     assert seen.holder("main", "join-waits") == ("worker-1", None)
 
 
+def test_a_thread_that_keeps_the_interpreter_from_exiting(look: Callable) -> None:
+    seen = look("threads.py", "forgotten_thread")
+
+    assert seen.diagnosis.cause is Cause.UNSATISFIED_WAIT
+    assert seen.edge("worker-1", "queue-gets").holder is None
+    (main,) = (edge for edge in seen.diagnosis.edges if seen.label(edge.waiter) == "main")
+    assert (seen.label(main.holder), main.evidence) == ("worker-1", Evidence.SOURCE)
+
+
 UNSATISFIED = [
     ("event", "worker-1", "event-waits", "threading.Event", "event"),
     ("condition", "worker-1", "condition-waits", "threading.Condition", "condition"),

@@ -20,6 +20,7 @@ CYCLES = [
     ("children.py", "unread_pipe_of_a_shell", "main", "cat-waits", "cat", ""),
     ("children.py", "unread_pipe_beside_a_heartbeat", "main", "unread-waits", "python", ""),
     ("children.py", "unclosed_input", "main", "input-waits", "cat", ""),
+    ("children.py", "unread_terminal", "main", "terminal-waits", "cat", ""),
     ("children.py", "raw_wait", "main", "raw-waits", "fork", "forked-reads"),
 ]  # fmt: skip
 
@@ -53,6 +54,15 @@ def test_a_connection_that_is_never_accepted(look: Callable) -> None:
     edge = seen.edge("main", "unaccepted-receives")
     assert seen.label(edge.holder) == "server"
     assert "not accepted yet" in edge.because
+
+
+def test_a_server_that_asks_itself(look: Callable) -> None:
+    seen = look("sockets.py", "asks_itself")
+
+    assert seen.diagnosis.cause is Cause.WAIT_CYCLE
+    assert [[seen.label(actor) for actor in one] for one in seen.diagnosis.cycles] == [["server"]]
+    assert seen.holder("main", "asks") == ("server", None)
+    assert seen.holder("server", "asks") == ("server", None)
 
 
 def test_a_listener_to_which_nobody_connects(look: Callable) -> None:

@@ -6,6 +6,7 @@ Run as ``python children.py NAME``. Each says ``ready`` when nothing but the las
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
 import threading
@@ -61,6 +62,16 @@ def raw_wait() -> None:
     ready()
     os.waitpid(child, 0)  #: raw-waits
     os.close(writer)
+
+
+def unread_terminal() -> None:
+    """A child that writes more to its terminal than that takes, and nobody reads."""
+    child, master = pty.fork()
+    if not child:
+        os.execvp("cat", ["cat", "/dev/zero"])
+    ready()
+    os.waitpid(child, 0)  #: terminal-waits
+    os.close(master)
 
 
 # -- what only looks so

@@ -102,6 +102,20 @@ def polled(directory: Path) -> None:
                 time.sleep(0.2)  #: polls
 
 
+def polled_itself(directory: Path) -> None:
+    """Asks again and again for the lock that it has itself, by another descriptor."""
+    name = str(directory / "resource.lock")
+    with Path(name).open("w") as first, Path(name).open("w") as second:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        ready()
+        while True:
+            try:
+                fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.2)  #: polls-itself
+
+
 def keep_database(path: Path, begin: str, taken) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(begin)

@@ -10,6 +10,7 @@ import os
 import select
 import selectors
 import socket
+import socketserver
 import sys
 import threading
 import time
@@ -133,6 +134,26 @@ def poll_on_pipe() -> None:
     poll.register(reader, select.POLLIN)
     ready()
     poll.poll()  #: polls
+
+
+class AsksItself(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        if self.request.recv(10) == b"outer":
+            ask(self.server.server_address, b"inner")
+
+
+def ask(address, question: bytes) -> bytes:
+    with socket.create_connection(address) as channel:
+        channel.sendall(question)
+        return channel.recv(10)  #: asks
+
+
+def asks_itself() -> None:
+    """A server of one thread, which asks itself in the middle of a request."""
+    server = socketserver.TCPServer(("127.0.0.1", 0), AsksItself)
+    threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
+    ready()
+    ask(server.server_address, b"outer")
 
 
 # -- what only looks so

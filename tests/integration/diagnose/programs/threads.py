@@ -335,6 +335,12 @@ def queue_get() -> None:
     finish(crew((take, queue.Queue())))
 
 
+def forgotten_thread() -> None:
+    """The main thread ends, and a thread that is no daemon waits for work for ever."""
+    crew((take, queue.Queue()))
+    ready()
+
+
 def queue_put() -> None:
     items: queue.Queue = queue.Queue(1)
     items.put(1)
