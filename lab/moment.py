@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from msgspec import structs
 
 from lab import procfs
+from lab.capture.native import with_native_frames
 from lab.capture.snapshot import take_snapshot
 from lab.diagnose import diagnose
 from lab.errors import InconclusiveError, LabError, UsageError
@@ -54,15 +55,21 @@ class Look:
 
 
 def look(
-    pid: int, *, again: int = 0, interval_s: float = 1.0, settled: Collection[Key] = ()
+    pid: int,
+    *,
+    again: int = 0,
+    interval_s: float = 1.0,
+    settled: Collection[Key] = (),
+    native: bool = False,
 ) -> Dump:
     """Return what the tree of ``pid`` is doing now.
 
     With ``again`` more looks follow, ``interval_s`` seconds apart, and each thread's motion is
     told. ``settled`` are threads, by pid and tid, of which it is known that they are stuck: they
-    are left out, unless another thread is found to wait for them. Raises :class:`UsageError` when
-    there is no such process, and :class:`InconclusiveError` when not one Python process of the
-    tree could be read.
+    are left out, unless another thread is found to wait for them. With ``native`` the processes in
+    which a wait was not recognised are stopped to read the frames of their C code. Raises
+    :class:`UsageError` when there is no such process, and :class:`InconclusiveError` when not one
+    Python process of the tree could be read.
     """
     _check(pid)
     tree = functools.partial(_tree, pid)
@@ -97,6 +104,9 @@ def examine(
         looks.append(_snapshot(tree, number * interval_s))
     snapshot, reports = looks[-1]
     snapshot, found = _diagnose(snapshot, settled)
+    if native:
+        snapshot, more = with_native_frames(snapshot, _in_c(snapshot, found))
+        found, reports = diagnose(snapshot), (*reports, *more)
     looks[-1] = (snapshot, reports)
     dump = Dump(
         schema_version=SCHEMA_VERSION,
@@ -140,6 +150,19 @@ def _diagnose(snapshot: Snapshot, settled: Collection[Key]) -> tuple[Snapshot, D
         ),
     )
     return shown, diagnose(shown)
+
+
+def _in_c(snapshot: Snapshot, found: Diagnosis) -> set[int]:
+    """Return the processes with a thread in C code that is not understood, or keeps the GIL."""
+    known = {edge.waiter for edge in found.edges}
+    pids = {c.process.pid for c in snapshot.processes if c.gil and c.gil.kept_s and c.gil.waiters}
+    for capture in snapshot.processes:
+        waits = {wait.tid: wait for wait in capture.waits}
+        for thread in capture.threads:
+            wait = waits.get(thread.tid)
+            if wait and wait.state == "S" and f"{wait.pid}/{wait.tid}" not in known:
+                pids.add(capture.process.pid)
+    return pids
 
 
 def _check(pid: int) -> None:

@@ -56,7 +56,7 @@ def truth() -> Truth:
                 waiter="main",
                 at="wants",
                 holder="main",
-                hidden="a suspended coroutine is on no thread's stack",
+                hidden="a suspended coroutine is on no stack: only 3.12 and 3.13 let it be read",
             ),
         ),
     )
@@ -68,8 +68,8 @@ SCENARIO = Scenario(
     plants="A suspended coroutine holds the lock for which another one stops the thread.",
     why=(
         "The loop's coroutines take turns in one thread, and a threaded lock knows threads only: "
-        "it cannot tell that its holder is the one who waits. From outside nobody is seen to hold "
-        "it, because a suspended coroutine is an object and no stack. Processes do not share a "
+        "it cannot tell that its holder is the one who waits. A suspended coroutine is an object "
+        "and no stack, so that a stack dump shows nobody who holds it. Processes do not share a "
         "loop, so that one's coroutines cannot stop another's."
     ),
     cure="Hold an asyncio.Lock over an await, or no lock at all.",

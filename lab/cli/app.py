@@ -261,6 +261,9 @@ def dump(
     interval: Annotated[
         float, typer.Option(metavar="SECONDS", help="Seconds between two looks.")
     ] = 1.0,
+    native: Annotated[
+        bool, typer.Option("--native", help="Stop processes to read unknown waits in C code.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
 ) -> int:
     """Say what a live process and its children wait for, and who holds it; end nothing.
@@ -270,7 +273,7 @@ def dump(
     """
     from lab.cli.dump import dump_process
 
-    return dump_process(pid, again=again, interval_s=interval, as_json=as_json)
+    return dump_process(pid, again=again, interval_s=interval, native=native, as_json=as_json)
 
 
 @app.command(

@@ -12,12 +12,13 @@ from lab.diagnose.cause import Finding, find_cause, natural
 from lab.diagnose.edges import Link, link
 from lab.diagnose.gil import gil_wait
 from lab.diagnose.holders import Claims
-from lab.diagnose.loops import stands_still, unseen_tasks
+from lab.diagnose.loops import stands_still, unseen_tasks, wants_its_turn
+from lab.diagnose.places import short
 from lab.diagnose.polls import asks_again
 from lab.diagnose.scene import Scene, Thread
 from lab.diagnose.tasks import task_wait
 from lab.diagnose.words import headline, sentence, thing
-from lab.model import Actor, Diagnosis, Snapshot
+from lab.model import Actor, Diagnosis, Snapshot, ThreadWait
 
 __all__ = ["diagnose"]
 
@@ -31,7 +32,7 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     scene = Scene(snapshot)
     claims = Claims(scene)
     waits = {thread.id: _wait(scene, thread) for thread in scene.threads}
-    waits |= {task.id: task_wait(scene, task) for task in scene.tasks}
+    waits |= {t.id: task_wait(scene, t) or wants_its_turn(scene, t) for t in scene.tasks}
     links = [link(scene, claims, wait) for wait in waits.values() if wait]
     everybody = (*scene.threads, *scene.tasks)
     finding = find_cause(scene, links)
@@ -88,6 +89,12 @@ def _unknowns(scene: Scene, waits: dict[str, Blocked | None]) -> list[str]:
     for thread in scene.threads:
         known = waits[thread.id] is not None or thread.moved
         if not known and thread.wait and thread.wait.closed:
-            where = thread.wait.key or thread.wait.channel or thread.wait.syscall
-            found.append(f"{thread.label} sleeps in {where}, and what that is was not recognised")
+            found.append(_not_recognised(scene, thread, thread.wait))
     return found
+
+
+def _not_recognised(scene: Scene, thread: Thread, wait: ThreadWait) -> str:
+    where = wait.key or wait.channel or wait.syscall
+    called = f" in C code called at {short(scene.line(thread, 0))}" if thread.users == 0 else ""
+    inside = f" ({' < '.join(thread.stack.native)})" if thread.stack.native else ""
+    return f"{thread.label} sleeps{called}{inside} in {where}: what that is was not recognised"

@@ -36,6 +36,7 @@ _KINDS = {
     "file-lock": "file lock",
     "child": "child process",
     "subprocess": "subprocess",
+    "turn": "its turn in the event loop",
     "exit": "Thread",
     "gil": "GIL",
     "task": "future",

@@ -37,6 +37,7 @@ def gil_holder(scene: Scene, wait: Blocked) -> Holder:
             at = scene.line(thread, thread.users) if thread.frames else None
             where = f" called at {short(at)}" if at else ""
             kept = f"{thread.label} kept it all the {gil.kept_s * 1000:.0f} ms of this look"
-            because = f"{kept}, {doing}{where}"
+            inside = f" ({' < '.join(thread.stack.native)})" if thread.stack.native else ""
+            because = f"{kept}, {doing}{where}{inside}"
             return Holder(Evidence.CONFIRMED, because, thread, at)
     return Holder(Evidence.UNKNOWN, "the thread that holds it was not seen")

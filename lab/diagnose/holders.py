@@ -78,6 +78,11 @@ class Claims:
             first.setdefault(claim.thread.id, claim)
         return list(first.values())
 
+    def runs_in(self, task: Thread, thread: Thread) -> bool:
+        """Whether ``task`` is a suspended asyncio task of the loop that ``thread`` runs."""
+        loop = self._scene.loop_of(task) if task.task else None
+        return loop is not None and loop.id == thread.id
+
     def _of(self, thread: Thread) -> list[Claim]:
         if thread.moved:
             self.obscure.add(thread.stack.pid)
@@ -280,6 +285,8 @@ def _by_source(claims: Claims, on: list[Claim], waiter: Thread, key: str) -> Hol
         claim = sure[0]
         grade = Evidence.SAME_OBJECT if claim.certain else Evidence.SOURCE
         because = f"{claim.thread.label} is inside `{claim.name}` of the same object"
+        if claims.runs_in(claim.thread, waiter):  # who would go on is the waiter itself
+            return Holder(grade, f"its own {because}", waiter, claim.at, name=claim.name)
         return Holder(grade, because, claim.thread, claim.at, name=claim.name)
     if sure:
         names = ", ".join(claim.thread.label for claim in sure)

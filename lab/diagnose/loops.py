@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lab.diagnose.blocked import Blocked, blocked
+from lab.diagnose.places import is_users
 from lab.diagnose.scene import Scene, Thread
 
 _READABLE = ("3.12", "3.13")
@@ -15,16 +17,34 @@ def runs_a_loop(thread: Thread) -> bool:
     return any(f.function.endswith("run_forever") and "asyncio" in f.file for f in thread.frames)
 
 
+def calls_back(thread: Thread) -> bool:
+    """Whether a thread that runs a loop is inside a coroutine or a callback of the program."""
+    return (
+        runs_a_loop(thread)
+        and thread.users is not None
+        and any(
+            f.function == "Handle._run" and "asyncio" in f.file
+            for f in thread.frames[thread.users :]
+        )
+    )
+
+
+def wants_its_turn(scene: Scene, task: Thread) -> Blocked | None:
+    """Return the wait of a task that could go on, but whose loop's thread is blocked."""
+    loop = scene.loop_of(task)
+    if loop is None or task.moved or not calls_back(loop) or not blocked(scene, loop):
+        return None
+    users = next((i for i, frame in enumerate(task.frames) if is_users(frame)), None)
+    return Blocked(task, "turn", users)
+
+
 def stands_still(scene: Scene, thread: Thread) -> str:
     """Say which tasks cannot go on because the thread of their loop is blocked; else nothing.
 
     That is so when the loop has called a coroutine or a callback which blocks.
     """
-    called = thread.users is not None and any(
-        f.function == "Handle._run" and "asyncio" in f.file for f in thread.frames[thread.users :]
-    )
     tasks = [task for task in scene.tasks if scene.loop_of(task) is thread]
-    if not called or not runs_a_loop(thread):
+    if not calls_back(thread):
         return ""
     others = f", and with it {len(tasks)} other {_tasks(len(tasks))}" if tasks else ""
     return f"The event loop of {thread.label} stands still meanwhile{others}."

@@ -89,6 +89,9 @@ def _name(scene: Scene, task: Thread, users: int, index: int, address: int | Non
 def task_end(scene: Scene, claims: Claims, wait: Blocked) -> Holder:
     """Return who would end the wait of a task."""
     task = wait.thread
+    if wait.kind == "turn" and (loop := scene.loop_of(task)):
+        because = f"its event loop runs in {loop.label}, which is blocked"
+        return Holder(Evidence.CONFIRMED, because, loop)
     if pending := _awaited_tasks(scene, wait):
         return _first_of(pending)
     if wait.kind == "task-lock" and wait.address:

@@ -54,6 +54,8 @@ class ThreadStack(Record, frozen=True, kw_only=True):
     still: bool | None = None
     """Whether it was never given a CPU while it was captured and, if there was a second dump,
     showed the same frames in it; ``None`` when that is not known."""
+    native: tuple[str, ...] = ()
+    """The C functions inside its innermost Python frame, innermost first, if they were read."""
     later: tuple[Frame, ...] = ()
     """Of a thread that moved: the frames of the second dump, without their locals."""
 

@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from lab import moment
+from lab.capture.native import parse_native
 from lab.model import Evidence
 from lab.scenario import Cause
+from tests.integration.diagnose.conftest import settle
 
 
 @pytest.mark.parametrize(
@@ -42,3 +45,33 @@ def test_turns_are_not_told(look: Callable, program: str) -> None:
 
     assert seen.diagnosis.cause is Cause.NONE
     assert not [one for one in seen.diagnosis.resources if one.kind == "GIL"]
+
+
+def test_c_code_that_waits_for_its_own_lock(look: Callable) -> None:
+    seen = look("native.py", "mutex_in_c")
+
+    assert seen.diagnosis.cause is Cause.UNKNOWN
+    called = f"native sleeps in C code called at native.py:{seen.line('locks-in-c')}"
+    assert [text for text in seen.diagnosis.unknowns if text.startswith(called)]
+
+
+def test_the_frames_of_c_code(start: Callable) -> None:
+    program = start("native.py", "mutex_in_c")
+    settle(program.pid)
+
+    found = moment.look(program.pid, native=True)
+
+    (text,) = found.diagnosis.unknowns
+    assert "pthread_mutex_lock" in text
+    (report,) = (one for one in found.captures if one.name.startswith("C frames"))
+    assert report.paused_s, "it was stopped, and that is said"
+
+
+def test_what_py_spy_writes_of_c_code() -> None:
+    text = """[{"os_thread_id": 7, "frames": [
+        {"name": "0x1", "filename": "/lib/libc.so.6"},
+        {"name": "poll", "filename": "/lib/libc.so.6"},
+        {"name": "work", "filename": "/app/work.py"},
+        {"name": "main", "filename": "/usr/bin/python"}]}]"""
+    assert parse_native(text) == {7: ("poll",)}
+    assert parse_native("{}") == {}

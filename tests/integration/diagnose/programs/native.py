@@ -60,6 +60,21 @@ def read_with_gil() -> None:
     KEEPS_GIL.read(reader, buffer, 1)  #: reads-in-c
 
 
+def mutex_in_c() -> None:
+    """A C library that waits for a lock of its own."""
+
+    def lock_twice() -> None:
+        library = ctypes.CDLL(None)
+        mutex = ctypes.create_string_buffer(64)
+        library.pthread_mutex_lock(mutex)
+        library.pthread_mutex_lock(mutex)  #: locks-in-c
+
+    thread = threading.Thread(target=lock_twice, name="native")
+    thread.start()
+    ready()
+    thread.join()
+
+
 # -- what only looks so
 
 
