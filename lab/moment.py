@@ -74,7 +74,13 @@ def look(
     _check(pid)
     tree = functools.partial(_tree, pid)
     found = examine(
-        pid, tree, outside=(os.getpid(),), again=again, interval_s=interval_s, settled=settled
+        pid,
+        tree,
+        outside=(os.getpid(),),
+        again=again,
+        interval_s=interval_s,
+        settled=settled,
+        native=native,
     )
     _refuse_blindness(pid, found.reports)
     return found.dump
@@ -88,6 +94,7 @@ def examine(
     again: int = 0,
     interval_s: float = 1.0,
     settled: Collection[Key] = (),
+    native: bool = False,
 ) -> Look:
     """Return what a tree is doing: ``tree`` returns its live processes, of which ``pid`` is one.
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from lab import moment
-from lab.capture.native import parse_native
+from lab.capture.native import parse_native, with_native_frames
+from lab.diagnose import diagnose
 from lab.model import Evidence
 from lab.scenario import Cause
-from tests.integration.diagnose.conftest import settle
 
 
 @pytest.mark.parametrize(
@@ -55,15 +54,13 @@ def test_c_code_that_waits_for_its_own_lock(look: Callable) -> None:
     assert [text for text in seen.diagnosis.unknowns if text.startswith(called)]
 
 
-def test_the_frames_of_c_code(start: Callable) -> None:
-    program = start("native.py", "mutex_in_c")
-    settle(program.pid)
+def test_the_frames_of_c_code(look: Callable) -> None:
+    seen = look("native.py", "mutex_in_c")
 
-    found = moment.look(program.pid, native=True)
+    snapshot, (report,) = with_native_frames(seen.snapshot, {seen.root})
 
-    (text,) = found.diagnosis.unknowns
+    (text,) = diagnose(snapshot).unknowns
     assert "pthread_mutex_lock" in text
-    (report,) = (one for one in found.captures if one.name.startswith("C frames"))
     assert report.paused_s, "it was stopped, and that is said"
 
 
