@@ -45,7 +45,7 @@ def run_hunt(options: HuntOptions) -> int:
     folder = HuntFolder.under(options.output, reference, wishes)
     with Narrator(consoles.progress()) as narrator:
         request = contained.Request(
-            reference, wishes, folder.captures, options.limit_s, narrator.tell
+            reference, wishes, folder.captures, options.limit_s, narrator.tell, keep=True
         )
         reply = contained.hunt(request)
     assert reply.result is not None

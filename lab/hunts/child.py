@@ -25,7 +25,7 @@ import msgspec
 from lab.errors import LabError, UsageError
 from lab.hunt import HuntResult, Settings
 from lab.hunts import freely, noted
-from lab.hunts.answers import Answer, reason_of
+from lab.hunts.answers import Answer, ask, reason_of
 from lab.hunts.blackbox import BlackBox
 from lab.hunts.conduct import Call, conduct, hunted, repeat
 from lab.hunts.guard import Guard, Leave
@@ -93,7 +93,8 @@ def _carry_out(order: Order, target: Target, folder: Path) -> Reply:
         return _follow(order, target, settings, folder)
     if order.mode is Mode.REPLAY:
         return _said(repeat(target.body, order.token, settings, order.times, begin), order.times)
-    return _said(hunted(target.body, settings, begin=begin, sound=False))
+    search = hunted if order.keep else ask
+    return _said(search(target.body, settings, begin=begin, sound=False))
 
 
 def _follow(order: Order, target: Target, settings: Settings, folder: Path) -> Reply:

@@ -46,7 +46,8 @@ class Request:
     """What to hunt: ``reference`` as it was typed, and ``wishes`` by name.
 
     ``limit_s`` is how long nothing may move before the test is taken to hang; ``output`` is where
-    the child's own output goes.
+    the child's own output goes. With ``keep``, failures kept from earlier hunts are tried first,
+    and what is found is kept; a hunt that measures starts from nothing.
     """
 
     reference: str
@@ -54,6 +55,7 @@ class Request:
     output: Path
     limit_s: float = 30.0
     tell: Tell = field(default=lambda _executions, _seconds: None)
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,8 +159,9 @@ def child(request: Request, folder: Path, mode: Mode, **more: Any) -> tuple[Repl
         (folder / name).unlink(missing_ok=True)
     box = BlackBox(folder / BOX, create=True)
     order = Order(
-        mode=mode, reference=request.reference, folder=str(folder), wishes=request.wishes, **more
-    )
+        mode=mode, reference=request.reference, folder=str(folder), wishes=request.wishes,
+        keep=request.keep, **more,
+    )  # fmt: skip
     try:
         with Supervisor(launch(request, order)) as supervisor:
             status = _watch(request, supervisor, box)

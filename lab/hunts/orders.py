@@ -44,6 +44,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     folder: str
     wishes: dict[str, Any]
+    keep: bool = False
     token: str = ""
     times: int = 1
     at: int = 0
