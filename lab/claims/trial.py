@@ -13,7 +13,7 @@ from lab import store
 from lab.claims.decide import RULES, decide
 from lab.claims.measure.session import Session
 from lab.errors import UsageError, suggest
-from lab.model import SCHEMA_VERSION, ClaimsResult
+from lab.model import SCHEMA_VERSION, ClaimsResult, Interpreter
 
 
 def choose(words: Iterable[str]) -> tuple[str, ...]:
@@ -31,18 +31,24 @@ def choose(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def put_on_trial(
-    ids: tuple[str, ...], *, quick: bool, output: Path, tell: Callable[[str], None]
+    ids: tuple[str, ...],
+    *,
+    quick: bool,
+    output: Path,
+    tell: Callable[[str], None],
+    interpreter: Interpreter | None = None,
 ) -> ClaimsResult:
     """Measure what the claims ``ids`` need, and return the verdicts.
 
     Both are written to ``output/claims/<id>/``; without ``claims.json`` there the trial did not
-    finish. ``tell`` is given a line for each thing that is begun. Raises :class:`UsageError` when
-    the directory may not be written.
+    finish. Programs run on ``interpreter``, or on the lab's own. ``tell`` is given a line for each
+    thing that is begun. Raises :class:`UsageError` when the directory may not be written.
     """
     began = time.monotonic()
     claims_id = store.new_run_id()
     root = store.claims_directory(output, claims_id)
-    measured = Session(root, quick=quick, tell=tell).measure(ids)
+    session = Session(root, quick=quick, tell=tell, interpreter=interpreter)
+    measured = session.measure(ids)
     evidence = store.save_claims(root, measured)
     result = ClaimsResult(
         schema_version=SCHEMA_VERSION,

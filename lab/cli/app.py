@@ -234,6 +234,9 @@ def claims(
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer repeats, fewer workers, a smaller payload.")
     ] = False,
+    python: Annotated[
+        str, typer.Option(help="Measure on this interpreter. [default: the lab's own]")
+    ] = "",
     output: Output = Path("reports"),
     as_json: AsJson = False,
     open_report: OpenReport = False,
@@ -249,7 +252,7 @@ def claims(
     """
     from lab.cli.claims import ClaimsOptions, try_claims
 
-    return try_claims(ClaimsOptions(ids or (), quick, output, as_json, open_report))
+    return try_claims(ClaimsOptions(ids or (), quick, python, output, as_json, open_report))
 
 
 @app.command()

@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from lab import store
+from lab import interpreters, store
 from lab.claims.trial import choose, put_on_trial
 from lab.cli import consoles
 from lab.cli.pages import open_page, write_report
@@ -34,6 +34,7 @@ class ClaimsOptions:
 
     ids: Sequence[str]
     quick: bool
+    python: str
     output: Path
     as_json: bool
     open_report: bool
@@ -42,8 +43,15 @@ class ClaimsOptions:
 def try_claims(options: ClaimsOptions) -> int:
     """Measure, decide, write the page, print; 4 when a claim could not be measured."""
     ids = choose(options.ids)
+    (interpreter,) = interpreters.choose([options.python] if options.python else [])
     with Narrator(consoles.progress()) as narrator:
-        result = put_on_trial(ids, quick=options.quick, output=options.output, tell=narrator.tell)
+        result = put_on_trial(
+            ids,
+            quick=options.quick,
+            output=options.output,
+            tell=narrator.tell,
+            interpreter=interpreter,
+        )
         narrator.say("writing the report")
         page = write_pages(result)
     if options.as_json:

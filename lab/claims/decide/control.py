@@ -117,11 +117,11 @@ def t7(e: Evidence) -> Conclusion:
         e.samples("race", "failures by chance", THREADS),
         e.samples("race", "executions by chance", THREADS),
     )
-    hunted = e.samples("race", "executions when hunted", THREADS)
+    hunted = e.some("race", "executions when hunted", THREADS)
     figures = (
         figure("questions answered, threads over processes", ratio, decides=True),
         figure("executions in which a race showed by chance", chance, decides=True),
-        figure("executions until it showed when hunted", hunted),
+        *([figure("executions until it showed when hunted", hunted)] if hunted else []),
         figure("questions answered of all, threads", tuple(threads.values())),
         figure("questions answered of all, processes", tuple(processes.values())),
     )
@@ -134,8 +134,9 @@ def t7(e: Evidence) -> Conclusion:
     if median(chance) < RARE:
         reason += (
             f", so what hangs is no harder to explain; but a race showed in {median(chance):.1%} "
-            f"of executions by chance, and after {median(hunted):g} when hunted"
+            "of executions by chance"
         )
+        reason += f", and after {median(hunted):g} when hunted" if hunted else ""
         return Conclusion(LIMITED, reason, figures)
     return Conclusion(FAILS, f"{reason}, and a race showed in {median(chance):.0%}", figures)
 

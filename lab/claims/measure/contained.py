@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,8 +39,12 @@ class Step:
     corrected: bool = False
 
 
-def run_once(step: Step, directory: RunDirectory, trial: str) -> tuple[Observation, ...]:
+def run_once(
+    step: Step, directory: RunDirectory, trial: str, python: str = sys.executable
+) -> tuple[Observation, ...]:
     """Run the program of ``step`` to its end and return what it observed, and how busy others were.
+
+    ``python`` is the interpreter that it runs on.
 
     Raises :class:`InconclusiveError` when it cannot begin, fails, or is not over in its time.
     """
@@ -54,7 +59,8 @@ def run_once(step: Step, directory: RunDirectory, trial: str) -> tuple[Observati
         seed=0,
         observations=str(directory.observations(trial).absolute()),
     )
-    launch = scenario_launch(spec, output=directory.captures(trial), cwd=Path.cwd())
+    output = directory.captures(trial)
+    launch = scenario_launch(spec, output=output, cwd=Path.cwd(), python=python)
     busy = Busy()
     with Supervisor(launch) as target:
         target.wait_ready(START_LIMIT_S)

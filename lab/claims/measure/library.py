@@ -15,6 +15,7 @@ from lab.claims.terms import FORK, LEAK, THREADS
 from lab.errors import LabError
 from lab.hunts import contained
 from lab.model import (
+    Interpreter,
     Missing,
     Observation,
     Purpose,
@@ -42,7 +43,11 @@ def fault_scenarios(*, quick: bool) -> list[Found]:
 
 
 def try_faults(
-    scenarios: Sequence[Found], output: Path, budget_s: float, tell: Callable[[str], None]
+    scenarios: Sequence[Found],
+    output: Path,
+    budget_s: float,
+    tell: Callable[[str], None],
+    interpreter: Interpreter,
 ) -> tuple[list[Tried], list[Missing]]:
     """Run each scenario once in each variant, with all captures, and return what came of it.
 
@@ -56,7 +61,7 @@ def try_faults(
         reason = f"the {budget_s:g} s for fault scenarios were used up"
         if time.monotonic() - began < budget_s:
             try:
-                tried += _try(found, output)
+                tried += _try(found, output, interpreter)
                 continue
             except LabError as error:
                 reason = error.line()
@@ -82,22 +87,25 @@ def _variants(scenario: Scenario) -> tuple[Variant, ...]:
     return tuple(kinds)
 
 
-def _try(found: Found, output: Path) -> Iterator[Tried]:
+def _try(found: Found, output: Path, interpreter: Interpreter) -> Iterator[Tried]:
     """Run the faulty version; of one that leaks the corrected one, too: it leaks as much."""
     for corrected in (False, True) if LEAK in found.scenario.tags else (False,):
-        request = _request(found, output, heap=False, corrected=corrected)
+        request = _request(found, output, interpreter, heap=False, corrected=corrected)
         record = runner.run(request, lambda _event: None)
         assert record.result is not None
         for trial in record.result.trials:
             yield _tried(record, trial, output.parent)
 
 
-def _request(found: Found, output: Path, **options: Any) -> runner.RunRequest:
+def _request(
+    found: Found, output: Path, interpreter: Interpreter, **options: Any
+) -> runner.RunRequest:
     return runner.RunRequest(
         found=found,
         variants=_variants(found.scenario),
         parameters=found.scenario.arguments(options.pop("settings", {})),
         output=output,
+        interpreters=(interpreter,),
         **options,
     )
 
@@ -146,10 +154,14 @@ HEAPS = tuple(
 """Whose heaps are profiled."""
 
 
-def profile_heaps(output: Path) -> Iterator[tuple[Step, tuple[Observation, ...]]]:
+def profile_heaps(
+    output: Path, interpreter: Interpreter
+) -> Iterator[tuple[Step, tuple[Observation, ...]]]:
     """Run idle workers under memray and yield the peak of each, by variant."""
     found = registry.find(HEAPS[0].reference)
-    request = _request(found, output, heap=True, flamegraphs=False, settings=HEAPS[0].settings)
+    request = _request(
+        found, output, interpreter, heap=True, flamegraphs=False, settings=HEAPS[0].settings
+    )
     record = runner.run(request, lambda _event: None)
     assert record.result is not None
     for step in HEAPS:

@@ -7,17 +7,28 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from lab.claims.measure import library
 from lab.claims.measure.contained import Patience, Step, run_once
 from lab.claims.measure.plan import BATCHES, FAULTS, HEAP, HUNT, NEEDS, Batch, Scale
 from lab.claims.measure.samples import Samples
 from lab.claims.terms import BUSY
 from lab.errors import LabError
+from lab.interpreters import own
 from lab.machine import describe_machine
-from lab.model import SCHEMA_VERSION, Measurements, Missing, Tried
+from lab.model import (
+    SCHEMA_VERSION,
+    Interpreter,
+    Machine,
+    Measurements,
+    Missing,
+    Observation,
+    Tried,
+)
 from lab.store import RunDirectory
 
-FAULT_BUDGET_S = {True: 20.0, False: 80.0}
+FAULT_BUDGET_S = {True: 26.0, False: 80.0}
 """Seconds in which a fault scenario may still begin, in the short version and in the full one."""
 BATCH_BUDGET_S = {True: 4.0, False: 15.0}
 """Seconds after which a batch of programs is not repeated any more."""
@@ -30,13 +41,20 @@ type Tell = Callable[[str], None]
 
 
 class Session:
-    """Measures into the directory ``root``; ``tell`` is given a line for each thing begun."""
+    """Measures into the directory ``root``; ``tell`` is given a line for each thing begun.
 
-    def __init__(self, root: Path, *, quick: bool, tell: Tell) -> None:
+    Programs and faults run on ``interpreter``; what only the lab's own can do (hunting) is left out
+    on another.
+    """
+
+    def __init__(
+        self, root: Path, *, quick: bool, tell: Tell, interpreter: Interpreter | None = None
+    ) -> None:
+        self._interpreter = interpreter or own()
         self._root = root
         self._directory = RunDirectory(root)
         self._tell = tell
-        self._machine = describe_machine()
+        self._machine = _with(self._interpreter, describe_machine())
         self._scale = Scale(cpus=self._machine.cpus, quick=quick)
         self._samples = Samples()
         self._tried: list[Tried] = []
@@ -54,9 +72,9 @@ class Session:
         for name in needed:
             for batch in BATCHES[name](self._scale) if name in BATCHES else ():
                 self._run(name, batch)
-        if HUNT in needed:
+        if HUNT in needed and self._interpreter.executable == own().executable:
             self._hunt()
-        if HEAP in needed and not self._scale.quick:
+        if HEAP in needed and self._interpreter.memray and not self._scale.quick:
             self._profile()
         if FAULTS in needed:
             self._try_faults()
@@ -85,9 +103,13 @@ class Session:
     def _step(self, step: Step) -> None:
         self._runs += 1
         try:
-            self._samples.add(step, run_once(step, self._directory, f"{self._runs:03}"))
+            self._samples.add(step, self._run_once(step))
         except LabError as error:
             self._samples.miss(step, error.line())
+
+    def _run_once(self, step: Step) -> tuple[Observation, ...]:
+        trial, python = f"{self._runs:03}", self._interpreter.executable
+        return run_once(step, self._directory, trial, python)
 
     def _hunt(self) -> None:
         for seed in range(2 if self._scale.quick else 5):
@@ -101,7 +123,7 @@ class Session:
     def _profile(self) -> None:
         self._tell("heaps by memray")
         try:
-            for step, observed in library.profile_heaps(self._root / "runs"):
+            for step, observed in library.profile_heaps(self._root / "runs", self._interpreter):
                 self._samples.add(step, observed)
         except LabError as error:
             self._samples.miss(library.HEAPS[0], error.line())
@@ -110,5 +132,20 @@ class Session:
         scenarios = library.fault_scenarios(quick=self._scale.quick)
         output = self._root / "runs"
         self._tried, self._missing = library.try_faults(
-            scenarios, output, FAULT_BUDGET_S[self._scale.quick], self._tell
+            scenarios,
+            output,
+            FAULT_BUDGET_S[self._scale.quick],
+            self._tell,
+            self._interpreter,
         )
+
+
+def _with(interpreter: Interpreter, machine: Machine) -> Machine:
+    """Return the machine with the interpreter that the programs run on."""
+    return msgspec.structs.replace(
+        machine,
+        python=interpreter.label,
+        implementation=interpreter.implementation,
+        gil=interpreter.gil,
+        executable=interpreter.executable,
+    )

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from lab.claims.decide import decide
 from lab.cli.claims import print_claims
 from lab.model import ClaimsResult, ClaimVerdictKind, Measurements
 from tests.integration.lab_command import LIMIT_S, command, lab
+from tests.integration.test_other_interpreter import other_interpreter
 from tests.unit.claims.recorded import single_cpu
 
 
@@ -59,6 +61,21 @@ def test_the_comparison_finds_it(done):
     compared = lab("compare", "--json", "--output", output)
     assert compared.code == 0, compared.err
     assert compared.json["claims"][0]["claims"][0]["id"] == "P4"
+
+
+def test_another_interpreter_can_be_put_on_trial(tmp_path):
+    other = other_interpreter()
+    if not other:
+        pytest.skip("no other supported Python is here")
+    ended = lab("claims", "--quick", "--json", "G1", "--python", other, "--output", tmp_path)
+    assert ended.code in (0, 4), ended.err  # 4 where other programs use the CPUs
+    machine = ended.json["machine"]
+    assert machine["python"] != sys.version.split()[0]
+    assert machine["executable"] != sys.executable
+    (root,) = tmp_path.glob("claims/*")
+    measured = msgspec.json.decode((root / store.MEASUREMENTS).read_bytes(), type=Measurements)
+    assert measured.missing == ()
+    assert {series.program for series in measured.series} == {"cpu-bound", "io-bound", "race"}
 
 
 def test_an_unknown_id_is_refused_before_anything_runs(tmp_path):

@@ -12,6 +12,7 @@ from lab.claims.measure.contained import Step, run_once
 from lab.claims.measure.plan import BATCHES, PROGRAMS, Batch, Scale
 from lab.claims.terms import FORK, OTHERS, SPAWN, THREADS
 from lab.errors import InconclusiveError
+from lab.interpreters import own
 from lab.model import ClaimVerdict, Measurements
 from lab.scenario import OutcomeKind
 from lab.store import RunDirectory
@@ -102,7 +103,7 @@ def test_a_stopped_holder_frees_its_lock_only_if_it_is_asked(measured: Measureme
 
 def test_faults_are_tried_with_their_score(tmp_path: Path) -> None:
     wanted = [f for f in library.fault_scenarios(quick=True) if f.scenario.name == "deadlock"]
-    tried, missing = library.try_faults(wanted, tmp_path / "runs", 60.0, lambda _line: None)
+    tried, missing = library.try_faults(wanted, tmp_path / "runs", 60.0, lambda _line: None, own())
     assert missing == []
     assert [each.variant for each in tried] == [THREADS, FORK]
     for each in tried:
@@ -113,7 +114,7 @@ def test_faults_are_tried_with_their_score(tmp_path: Path) -> None:
 
 def test_faults_that_there_was_no_time_for_are_missing(tmp_path: Path) -> None:
     wanted = library.fault_scenarios(quick=True)[:2]
-    tried, missing = library.try_faults(wanted, tmp_path / "runs", 0.0, lambda _line: None)
+    tried, missing = library.try_faults(wanted, tmp_path / "runs", 0.0, lambda _line: None, own())
     assert tried == []
     assert {each.program for each in missing} == {found.scenario.name for found in wanted}
     assert all("0 s for fault scenarios were used up" in each.reason for each in missing)
