@@ -31,6 +31,7 @@ from lab.hunt.sites import (
 _monitoring = sys.monitoring
 _events = _monitoring.events
 _DISABLE = _monitoring.DISABLE
+_WATCHED: Final = _events.INSTRUCTION | _events.CALL  # in code that is switched in
 _TOOL_NAME: Final = "lab.hunt"
 
 
@@ -99,14 +100,25 @@ class Monitor:
         self.narrow, self.observing = False, observing
         self.sites = dict(self.known)
         self._bind()
-        _monitoring.restart_events()
+        self._rearm()
 
     def narrow_to_races(self) -> None:
         """Let only those places report at which a profile saw threads meet, or saw nothing yet."""
-        self.narrow, self.observing = True, False
+        was_narrow, self.narrow, self.observing = self.narrow, True, False
         self.sites = {key: site for key, site in self.known.items() if self._matters(site)}
         self._bind()
-        _monitoring.restart_events()
+        if was_narrow:
+            self._rearm()
+
+    def _rearm(self) -> None:
+        """Let every location of the traced code report, switched off or not.
+
+        ``restart_events`` would do it for all code there is: the first call of each function of
+        the library would have to be switched off again, after every phase of the hunt.
+        """
+        for code in self.codes.values():
+            _monitoring.set_local_events(self._tool, code, 0)
+            _monitoring.set_local_events(self._tool, code, _WATCHED)
 
     def _matters(self, site: Site) -> bool:
         return site.racing or (not site.seen and not site.cold)
@@ -138,8 +150,7 @@ class Monitor:
         if self.names.learn(code):
             self._refresh()
         self._add(code)
-        wanted = _events.INSTRUCTION | _events.CALL
-        _monitoring.set_local_events(self._tool, code, wanted)
+        _monitoring.set_local_events(self._tool, code, _WATCHED)
 
     def _add(self, code: CodeType) -> None:
         found = switch_points(code) if self.model == GIL else visible_accesses(code, self.names)
@@ -166,7 +177,7 @@ class Monitor:
         for code in list(self.codes.values()):
             self._add(code)
         if len(self.known) > before and before:
-            _monitoring.restart_events()
+            self._rearm()
 
     def _instruction(self) -> Any:
         engine, get, consult = self.engine, self.sites.get, self.engine.consult
