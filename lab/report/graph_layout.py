@@ -226,7 +226,8 @@ def _boxes(grid: _Grid, diagnosis: Diagnosis) -> Iterator[Box]:
 def _actor_lines(actor: Actor) -> tuple[str, ...]:
     if not actor.pid:
         return (actor.label,)
-    return (actor.label, f"process {actor.pid}", f"thread {actor.tid}")
+    own = f"thread {actor.tid}" if actor.tid else "task of asyncio"
+    return (actor.label, f"process {actor.pid}", own)
 
 
 def short_identity(text: str) -> str:
