@@ -27,6 +27,7 @@ from lab.model import (
     CaptureStatus,
     Diagnosis,
     Dump,
+    Frame,
     Motion,
     Snapshot,
     SourceLine,
@@ -246,10 +247,16 @@ def _threads(found: Diagnosis, snapshots: Sequence[Snapshot]) -> tuple[ThreadMom
             )
         )
     known = {moment.actor for moment in moments}
-    return (*moments, *(_task(actor) for actor in found.actors if actor.id not in known))
+    frames = {
+        f"{capture.process.pid}/task-{task.address:x}": task.frames
+        for capture in last.processes
+        for task in capture.tasks
+    }
+    tasks = (actor for actor in found.actors if actor.id not in known)
+    return (*moments, *(_task(actor, frames.get(actor.id, ())) for actor in tasks))
 
 
-def _task(actor: Actor) -> ThreadMoment:
+def _task(actor: Actor, frames: Sequence[Frame]) -> ThreadMoment:
     """An asyncio task, which the kernel does not know."""
     return ThreadMoment(
         actor=actor.id,
@@ -259,11 +266,15 @@ def _task(actor: Actor) -> ThreadMoment:
         at=actor.at,
         wait=None,
         motion=Motion.UNKNOWN,
+        stack=_source_lines(frames),
     )
 
 
 def _lines(stack: ThreadStack | None) -> tuple[SourceLine, ...]:
-    frames = stack.frames if stack is not None else ()
+    return _source_lines(stack.frames if stack is not None else ())
+
+
+def _source_lines(frames: Sequence[Frame]) -> tuple[SourceLine, ...]:
     return tuple(SourceLine(file=f.file, line=f.line, function=f.function) for f in frames)
 
 

@@ -122,12 +122,10 @@ def _read(
     names = {file: modules.globals_of(file, words) for file in sorted(files)}
     worker = _worker(objects, modules)
     stacks = with_shared_variables(objects, runtime, stacks)
-    roots = [
-        *_roots((*stacks, *tasks)),
-        *_followed(tasks),
-        *(address for table in names.values() for address in table.values()),
-    ]
-    found = gather(objects, roots, words)
+    known = (address for table in names.values() for address in table.values())
+    found = gather(objects, [*_roots(stacks), *known], words)
+    if tasks:  # apart: there may be so many of them that nothing else would be reached
+        found = {**gather(objects, [*_roots(tasks), *_followed(tasks)], words), **found}
     searched = _search(objects, found, keys, deadline)
     kept = {file: few for file, table in names.items() if (few := _keep(table, found))}
     return Facts(found, kept, searched, stacks, tuple(modules.files(_MOST_FILES)), tasks, worker)
