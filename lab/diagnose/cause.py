@@ -91,8 +91,9 @@ def _without_cycle(scene: Scene, links: Sequence[Link]) -> Finding:
         (link for link in links if not link.holder.thread and not link.wait.idle), key=_nearness
     )
     halted = [t for t in scene.threads if t.wait and t.wait.state == _STOPPED]
-    free = [t for t in scene.threads if t.id not in stuck and t not in dark and t not in halted]
-    if halted and not free:
+    free = [t for t in scene.threads if t.id not in stuck and t not in dark]
+    others = [link for link in links if link.waiter not in halted]
+    if halted and not [t for t in free if t not in halted] and _all_closed(scene, others):
         return Finding(Cause.STOPPED, _before(links, halted), stopped=_names(halted))
     if free or dark or not links or _native_threads_run(scene):
         return Finding(Cause.NONE if free else Cause.UNKNOWN, tuple(ends))
@@ -103,6 +104,10 @@ def _without_cycle(scene: Scene, links: Sequence[Link]) -> Finding:
         near = sorted(ends, key=lambda link: (not link.holder.outside, link.wait.kind == "accept"))
         return Finding(Cause.OUTSIDE_WAIT, tuple(near))
     return Finding(Cause.NONE if stuck == idle else Cause.UNKNOWN, tuple(ends))
+
+
+def _all_closed(scene: Scene, links: Sequence[Link]) -> bool:
+    return all(_closed(scene, link) for link in links)
 
 
 def _before(links: Sequence[Link], halted: Sequence[Thread]) -> tuple[Link, ...]:
