@@ -42,7 +42,7 @@ _KINDS = {
     "task": "future",
     "task-lock": "asyncio.Lock",
     "stream": "stream",
-    "loop": "event loop",
+    "loop": "its event loop",
     "sqlite": "SQLite database",
     "asks-for-file": "file lock",
     "idle": "work",
