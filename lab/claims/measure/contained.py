@@ -114,7 +114,12 @@ class Patience:
 
 
 def _all_s() -> float:
-    """Return the seconds for which the CPUs that this process may use were busy; see proc(5)."""
+    """Return the seconds for which the CPUs that this process may use were busy; see proc(5).
+
+    Where that is not known it is 0, and nobody else is seen.
+    """
+    if not procfs.AVAILABLE:
+        return 0.0
     usable = {f"cpu{number}" for number in os.sched_getaffinity(0)}
     total = 0
     for line in (procfs.read("/proc/stat") or b"").decode().splitlines():

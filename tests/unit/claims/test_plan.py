@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lab import registry
+from lab import procfs, registry
 from lab.claims.measure import library
-from lab.claims.measure.contained import Patience, Step
+from lab.claims.measure.contained import Busy, Patience, Step
 from lab.claims.measure.plan import BATCHES, FAULTS, HEAP, HUNT, NEEDS, Scale
 from lab.claims.measure.samples import Samples
 from lab.claims.terms import FORK, THREADS, team
@@ -80,6 +80,11 @@ def test_patience_ends_at_once_on_a_quiet_machine_and_some_time_on_a_busy_one() 
     impossible = Patience(budget_s=0.2, limit=-1.0)
     impossible.wait()
     impossible.wait()
+
+
+def test_where_there_is_no_proc_nobody_else_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(procfs, "AVAILABLE", False)
+    assert Busy().by_others() == 0
 
 
 @pytest.mark.parametrize(
