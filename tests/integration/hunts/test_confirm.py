@@ -14,6 +14,7 @@ FAILING = (
     COUNTER
     + """
 from concurrent.futures import ThreadPoolExecutor
+from hypothesis import given, strategies
 
 def start(*functions):
     threads = [threading.Thread(target=each) for each in functions]
@@ -73,6 +74,12 @@ def without_the_gil():
     counter = Counter()
     start(counter.increment, counter.increment)
     assert counter.value == 2
+
+@given(strategies.integers(1, 1))
+def drawn(amount):
+    counter = Counter()
+    start(counter.increment, counter.increment)
+    assert counter.value == 2 * amount
 
 def of_the_scheduler_only():
     start(int, int)
@@ -140,3 +147,9 @@ def test_a_schedule_of_code_that_was_mended_is_inconclusive(tmp_path):
     done = lab("replay", token, "test_it.py:lost_update", "--confirm", cwd=tmp_path)
     assert done.code == 4
     assert "nothing to confirm" in done.err
+
+
+def test_drawn_inputs_cannot_be_confirmed_one_by_one(tmp_path):
+    done = confirm(tmp_path, "drawn")
+    assert done.code == 4
+    assert "drawn by Hypothesis" in done.err
