@@ -17,8 +17,9 @@ from lab.supervise.keeper import signal_set
 
 _POLLS = 6
 _PAUSE_S = 0.01
-_OWN_SIGNALS = (2, 4, 5, 6, 7, 8, 11, 13, 17, 31, 32, 33)
-"""SIGINT, which Python always catches; those of faults; SIGPIPE, SIGCHLD; and two of glibc."""
+_OWN_SIGNALS = (2, 4, 5, 6, 7, 8, 11, 13, 17, 28, 31, 32, 33)
+"""SIGINT, which Python always catches; those of faults; SIGPIPE, SIGCHLD; two of glibc; and
+SIGWINCH, which readline catches as soon as it is imported, as by pytest."""
 _SETS = ("poll", "select", "epoll")
 _TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
 

@@ -42,6 +42,7 @@ def test_excuses(waits, excuse):
     [
         ("", False),
         ("import faulthandler; faulthandler.enable()", False),
+        ("import readline", False),
         ("import signal; signal.signal(signal.SIGTERM, lambda *_: None)", True),
         ("import signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN)", False),
     ],
