@@ -97,7 +97,8 @@ def _settle(root: int) -> None:
 
 def judge(case: Case, seen: Dump) -> tuple[str, str]:
     """Return (``named``, ``unknown`` or ``wrong``, what was said)."""
-    labels = {actor.id: actor.label for actor in seen.diagnosis.actors}
+    # A child that is no Python is called by its name and its pid, which nobody can foretell.
+    labels = {a.id: a.label.removesuffix(f" {a.pid}") for a in seen.diagnosis.actors}
     holders = {
         labels.get(edge.waiter, ""): labels.get(edge.holder or "") for edge in seen.diagnosis.edges
     }

@@ -99,7 +99,7 @@ def polled(directory: Path) -> None:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                time.sleep(0.2)  #: polls
+                time.sleep(5.0)  #: polls
 
 
 def polled_itself(directory: Path) -> None:
@@ -113,7 +113,7 @@ def polled_itself(directory: Path) -> None:
                 fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                time.sleep(0.2)  #: polls-itself
+                time.sleep(5.0)  #: polls-itself
 
 
 def keep_database(path: Path, begin: str, taken) -> None:
