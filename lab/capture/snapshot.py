@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -18,7 +18,7 @@ from lab.capture.channels import channels
 from lab.capture.filelocks import locked_files
 from lab.capture.labels import label_of
 from lab.capture.memory import Interpreter, find_interpreter
-from lab.capture.memory.gil import gil_waiters, read_gil
+from lab.capture.memory.gil import could_have_yielded, gil_waiters, on_cpu_s, read_gil
 from lab.capture.remote import Facts, confirmed_tasks, helper_sources, read_facts, sources
 from lab.capture.stacks import Stacks, read_stacks
 from lab.capture.wiring import Wiring
@@ -35,6 +35,8 @@ from lab.model import (
     ThreadWait,
 )
 
+_GIL_PATIENCE_S = 0.1
+_GIL_PAUSE_S = 0.005
 _AT_ONCE = 4
 """Dumps at one time; each is a process of its own that is busy for some 15 ms."""
 
@@ -49,6 +51,7 @@ class _Subject:
     facts: Facts
     gil: Gil | None = None
     gil_read_s: float = 0.0
+    on_cpu_s: Mapping[int, float] = field(default_factory=dict)
 
 
 def take_snapshot(
@@ -73,6 +76,7 @@ def take_snapshot(
     python = [subject for subject in subjects if subject.interpreter]
     for subject in python:
         subject.gil, subject.gil_read_s = _gil(subject), time.monotonic()
+        subject.on_cpu_s = on_cpu_s(subject.pid)
     _dump_all(python, deadline)
     texts = sources(stack for subject in python for stack in subject.stacks.threads)
     _read_objects(python, texts, waits, deadline)
@@ -94,9 +98,17 @@ def _gil(subject: _Subject) -> Gil | None:
 
 def _kept(subject: _Subject) -> Gil | None:
     """Return who has the GIL, and for how long the same thread has had it all the time."""
-    first, now = subject.gil, _gil(subject)
-    if first is None or now is None or first != now or now.holder_ident is None:
-        return now
+    first, until = subject.gil, time.monotonic() + _GIL_PATIENCE_S
+    while True:
+        now = _gil(subject)
+        if first is None or now is None or first != now or now.holder_ident is None:
+            return now
+        holder = next((t.tid for t in subject.stacks.threads if t.ident == now.holder_ident), 0)
+        if could_have_yielded(subject.pid, holder, subject.on_cpu_s):
+            break
+        if len(subject.on_cpu_s) < 2 or time.monotonic() > until:
+            return now
+        time.sleep(_GIL_PAUSE_S)
     kept_s = time.monotonic() - subject.gil_read_s
     return msgspec.structs.replace(now, kept_s=kept_s, waiters=gil_waiters(subject.pid, now))
 

@@ -8,6 +8,7 @@ waiters sleep on lies in the same struct, so its address tells a wait for the GI
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from lab import procfs
 from lab.capture.memory.access import CannotReadMemoryError, Memory
@@ -19,6 +20,8 @@ _HOLDER, _LOCKED, _SWITCHES = 8, 16, 24
 _BYTES = 208
 _LOOKS = 20
 _PAUSE_S = 0.001
+_LONG_ON_CPU_S = 0.03
+"""Six switch intervals: time enough to be asked for the GIL and to let go of it."""
 
 
 def read_gil(pid: int, interpreter: Interpreter) -> Gil | None:
@@ -37,6 +40,25 @@ def read_gil(pid: int, interpreter: Interpreter) -> Gil | None:
     except CannotReadMemoryError:
         return None
     return Gil(start=gil, end=gil + _BYTES, holder_ident=ident or None, switches=switches)
+
+
+def on_cpu_s(pid: int) -> dict[int, float]:
+    """Return how long each thread of ``pid`` has been on a CPU, by thread id."""
+    times = ((tid, procfs.schedstat(pid, tid)) for tid in procfs.thread_ids(pid))
+    return {tid: int(text.split()[0]) / 1e9 for tid, text in times if text}
+
+
+def could_have_yielded(pid: int, holder: int, before: Mapping[int, float]) -> bool:
+    """Whether the holder of the GIL had its chance to let go of it since ``before``.
+
+    It is asleep in C code, or has been on a CPU for long. On a busy machine a thread may keep the
+    GIL only because it is not given a CPU.
+    """
+    state = procfs.stat(pid, holder)
+    if state is None:
+        return False
+    now = on_cpu_s(pid).get(holder, 0.0)
+    return state.state == "S" or now - before.get(holder, now) >= _LONG_ON_CPU_S
 
 
 def gil_waiters(pid: int, gil: Gil) -> tuple[int, ...]:
