@@ -27,7 +27,7 @@ _KEPT = {
     "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGABRT", "SIGSYS", "SIGSTKFLT", "SIGXFSZ",
 }  # fmt: skip
 """Not passed on: they cannot be, or they speak of the lab itself, or ask it for a diagnosis."""
-_LOOKS, _PAUSE_S = 3, 0.001
+_LOOKS, _PAUSE_S = 10, 0.002
 _DRAIN_LIMIT_MS = 5000
 
 
