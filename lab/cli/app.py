@@ -288,7 +288,7 @@ def watch(
         list[str] | None, typer.Argument(metavar="-- COMMAND...", help="The command, after --.")
     ] = None,
     timeout: Annotated[
-        str, typer.Option(metavar="TIME", help="How long it may take in all. [default: no limit]")
+        str, typer.Option(metavar="TIME", help="How long it may take in all; 0: no limit.")
     ] = "0",
     quiet_for: Annotated[
         str, typer.Option(metavar="TIME", help="How long nothing in it may run; 0: for ever.")
