@@ -143,11 +143,12 @@ def confirmed_tasks(
             again = read_tasks(objects, Modules(objects, interpreter.runtime))
     except CannotReadMemoryError:
         again = ()
-    seen = {_place(task) for task in again}
-    return tuple(msgspec.structs.replace(task, still=_place(task) in seen) for task in tasks)
+    seen = {place_of(task) for task in again}
+    return tuple(msgspec.structs.replace(task, still=place_of(task) in seen) for task in tasks)
 
 
-def _place(task: Task) -> tuple[object, ...]:
+def place_of(task: Task) -> tuple[object, ...]:
+    """Return where a task is, and what for: the same in two looks at one and the same wait."""
     lines = tuple((frame.file, frame.function, frame.line) for frame in task.frames)
     return task.address, task.waits_for, lines
 

@@ -19,8 +19,9 @@ from lab.capture.filelocks import locked_files
 from lab.capture.labels import label_of
 from lab.capture.memory import Interpreter, find_interpreter
 from lab.capture.memory.gil import could_have_yielded, gil_waiters, on_cpu_s, read_gil
-from lab.capture.remote import Facts, confirmed_tasks, helper_sources, read_facts, sources
+from lab.capture.remote import Facts, confirmed_tasks, helper_sources, place_of, read_facts, sources
 from lab.capture.stacks import Stacks, read_stacks
+from lab.capture.unwinder import offers_tasks, unwound_tasks
 from lab.capture.wiring import Wiring
 from lab.kernel import thread_waits
 from lab.model import (
@@ -116,6 +117,10 @@ def _kept(subject: _Subject) -> Gil | None:
 def _tasks(subject: _Subject) -> tuple[Task, ...]:
     if subject.interpreter is None:
         return ()
+    if offers_tasks(subject.interpreter.version):
+        seen = {place_of(task) for task in unwound_tasks(subject.pid, subject.stacks.threads)}
+        tasks = subject.facts.tasks
+        return tuple(msgspec.structs.replace(task, still=place_of(task) in seen) for task in tasks)
     return confirmed_tasks(subject.pid, subject.interpreter, subject.facts.tasks)
 
 
@@ -151,6 +156,13 @@ def _read_objects(
             )
             if subject.facts.threads:
                 subject.stacks = replace(subject.stacks, threads=subject.facts.threads)
+            if offers_tasks(subject.interpreter.version) and _has_loop(subject):
+                subject.facts.tasks = unwound_tasks(subject.pid, subject.stacks.threads)
+
+
+def _has_loop(subject: _Subject) -> bool:
+    frames = (frame for thread in subject.stacks.threads for frame in thread.frames)
+    return any("asyncio" in frame.file for frame in frames)
 
 
 type _Runs = Mapping[tuple[int, int], int]
