@@ -19,6 +19,8 @@ from lab.report.words import EVIDENCE, NO_HOLDERS, depends, place
 BOX_WIDTH, BOX_HEIGHT = 132.0, 62.0
 GAP_X, GAP_Y = 118.0, 64.0
 MARGIN, LANE = 12.0, 14.0
+LABEL, CHARACTER = 17, 7.0
+"""The most characters of a line of a label, and how wide one is at most."""
 
 type Cell = tuple[int, int]
 """(column, row) on the grid; column 0 is the left one."""
@@ -123,7 +125,15 @@ def lay_out(diagnosis: Diagnosis) -> Layout:
     height = 3 * MARGIN + grid.rows * (BOX_HEIGHT + GAP_Y) - GAP_Y
     if any(box.note for box in boxes) or any(_is_routed(grid, link) for link in links):
         height += GAP_Y
-    return Layout(boxes=boxes, arrows=arrows, width=grid.width, height=height)
+    width = max((grid.width, *(_right_end(arrow) for arrow in arrows)))
+    return Layout(boxes=boxes, arrows=arrows, width=width, height=height)
+
+
+def _right_end(arrow: Arrow) -> float:
+    """Return how far to the right the label of an arrow reaches, where it begins at its place."""
+    if arrow.anchor != "start":
+        return 0.0
+    return arrow.label_at[0] + CHARACTER * min(LABEL, max(map(len, arrow.label), default=0))
 
 
 def _links(diagnosis: Diagnosis) -> Iterator[_Link]:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from lab.model import Diagnosis, Evidence
 from lab.report import order
-from lab.report.graph_layout import BOX_HEIGHT, BOX_WIDTH, Arrow, Box, lay_out
+from lab.report.graph_layout import BOX_HEIGHT, BOX_WIDTH, LABEL, Arrow, Box, lay_out
 from lab.report.svg import element, path, picture
 from lab.report.words import EVIDENCE, shorten
 
@@ -82,7 +82,7 @@ def _label(arrow: Arrow) -> Markup:
     lines = (
         element(
             "tspan",
-            shorten(line, 17),
+            shorten(line, LABEL),
             x=x,
             y=y + 14 * index,
             class_="spot" if ":" in line else None,

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 
 from lab.model import Diagnosis, Evidence
-from lab.report.graph_layout import BOX_HEIGHT, BOX_WIDTH, Box, Layout, lay_out, short_identity
+from lab.report.graph_layout import (
+    BOX_HEIGHT,
+    BOX_WIDTH,
+    CHARACTER,
+    LABEL,
+    Box,
+    Layout,
+    lay_out,
+    short_identity,
+)
 from lab.report.graph_svg import draw_graph, grades
 from lab.scenario import Variant
 from tests.unit.report import runs
@@ -41,6 +50,9 @@ def check(layout: Layout, diagnosis: Diagnosis) -> None:
         assert any(on_border(box, arrow.points[0]) for box in layout.boxes)
         assert any(on_border(box, arrow.points[-1]) for box in layout.boxes)
         assert all(0 <= x <= layout.width and 0 <= y <= layout.height for x, y in arrow.points)
+        if arrow.anchor == "start":
+            longest = min(LABEL, max(map(len, arrow.label)))
+            assert arrow.label_at[0] + CHARACTER * longest <= layout.width
     for box in layout.boxes:
         assert box.x >= 0
         assert box.x + BOX_WIDTH <= layout.width
