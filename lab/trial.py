@@ -161,10 +161,12 @@ class TrialRun:
             code = target.poll()
             if code is not None:
                 return _ended(code, self._now())
-            if self._plant(target):
+            # One reading: a fault that comes due between the two must not be proved away.
+            now = time.monotonic()
+            if self._plant(target, now):
                 watchdog.forget()
             progress = watchdog.poll()
-            if progress.proof is not None and not self._planted.pending(time.monotonic()):
+            if progress.proof is not None and not self._planted.pending(now):
                 return self._proved(progress)
             if self._now() >= deadline:
                 return _out_of_time(progress, self._now(), self.plan.timeout_s)
@@ -173,9 +175,9 @@ class TrialRun:
                 sample_at = self._now() + next(next_sample)
             time.sleep(TICK_S)
 
-    def _plant(self, target: Supervisor) -> bool:
+    def _plant(self, target: Supervisor, now: float) -> bool:
         """Let faults happen whose time has come; say whether any fired, of whatever kind."""
-        self._planted.carry_out(target.pid, time.monotonic())
+        self._planted.carry_out(target.pid, now)
         return self._tell_fired()
 
     def _tell_fired(self) -> bool:
