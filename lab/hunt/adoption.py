@@ -10,7 +10,7 @@ import gc
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from types import BuiltinFunctionType, CellType, FunctionType
+from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 from typing import Any, Final
 
 from lab.hunt import _real, locks
@@ -121,7 +121,7 @@ def _existing_locks() -> list[Any]:
     objects = gc.get_objects()
     if gc.is_tracked(_real.allocate_lock()):
         return [each for each in objects if type(each) in _LOCKS]
-    held = (inner for each in objects for inner in gc.get_referents(each))
+    held = (inner for each in objects for inner in _referents(each))
     return list({id(each): each for each in held if type(each) in _LOCKS}.values())
 
 
@@ -129,9 +129,16 @@ def _holders(found: list[Any]) -> list[Any]:
     if len(found) <= _FEW:
         return gc.get_referrers(*found)
     wanted = {id(each) for each in found}
-    return [
-        each for each in gc.get_objects() if not wanted.isdisjoint(map(id, gc.get_referents(each)))
-    ]
+    return [each for each in gc.get_objects() if not wanted.isdisjoint(map(id, _referents(each)))]
+
+
+def _referents(each: Any) -> Iterable[Any]:
+    """Return what an object refers to; nothing for a module, whose dictionary is asked itself.
+
+    A module in C may show the collector its free list. To take hold of a dead object, and to let
+    go of it, frees it twice: after that the list of ``_asyncio`` on 3.12 is a circle without end.
+    """
+    return () if isinstance(each, ModuleType) else gc.get_referents(each)
 
 
 def _inverse(
