@@ -29,8 +29,10 @@ def lab(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests on each supported Python that is here; pytest options may follow --."""
     _install(session, "test")
-    # A file's tests stay together: they share what is expensive to set up.
-    session.run("python", "-m", "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
+    # A file's tests stay together: they share what is expensive to set up. One that hangs ends its
+    # worker, and is tried again by the next: a few times are enough.
+    together = ("-n", "auto", "--dist", "loadfile", "--max-worker-restart", "2")
+    session.run("python", "-m", "pytest", *together, *session.posargs)
 
 
 @nox.session

@@ -35,6 +35,8 @@ ALONE = "CI" in os.environ and "PYTEST_XDIST_WORKER" not in os.environ
 HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 """The test process's own, which multiprocessing starts once and keeps to the end."""
 
+IGNORED_BY_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
+
 
 type Thing = tuple[str, str, int]
 """What kind it is, its name, and its process id where it has one."""
@@ -46,11 +48,14 @@ _SHARED_BEFORE = pytest.StashKey[set[str]]()
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Note what shared memory there is, for the whole session: its workers run side by side.
 
-    Also let Ctrl-C work in what the tests start: a shell ignores it in the jobs that it puts into
-    the background, and who is started with an ignored signal goes on to ignore it.
+    Also let signals work in what the tests start: a shell ignores SIGINT in the jobs that it puts
+    into the background, nohup ignores SIGHUP, and who is started with an ignored signal goes on to
+    ignore it.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in signal.valid_signals() - IGNORED_BY_PYTHON:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, usual)
     if ALONE:
         session.config.stash[_SHARED_BEFORE] = set(os.listdir(SHARED))
 
