@@ -78,8 +78,9 @@ class Terminal:
 
     def rest(self) -> str:
         """Wait for the end and return what was shown that nobody has waited for."""
-        while self._read(LIMIT_S):
-            pass
+        limit = time.monotonic() + LIMIT_S
+        while self._read(1.0):
+            assert time.monotonic() < limit, f"still open after {self.shown!r}"
         self.code = self.process.wait(LIMIT_S)
         return self.shown
 
