@@ -243,8 +243,8 @@ def _plan(
 
 
 def _worker_count(parameters: Mapping[str, ParameterValue]) -> int:
-    workers = parameters.get("workers", 1)
-    return workers if isinstance(workers, int) else 1
+    workers = parameters.get("workers", 0)
+    return workers if isinstance(workers, int) else 0
 
 
 def _with_answers(trials: list[Trial], wanted: Expectations, hunted: Hunted | None) -> list[Trial]:

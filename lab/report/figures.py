@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.model import Footprint, Trial
+from lab.model import Footprint
 from lab.report.columns import Column
 from lab.report.words import (
     CAUSES,
@@ -24,6 +24,9 @@ from lab.report.words import (
     size,
     spread,
 )
+
+NAMED = 6
+"""As many workers of a cycle are named in one cell."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ def heap_words(column: Column) -> str:
 def stacks_words(column: Column) -> str:
     """Return what taking the stacks cost, and how long the target stood still for it."""
     price = column.shown.debuggability if column.shown else None
-    if price is None:
+    if price is None or not price.dumps:
         return UNMEASURED
     dumps = counted(price.dumps, "capture")
     return f"{dumps} in {duration(price.seconds)}, target paused {duration(price.paused_s)}"
@@ -154,12 +157,15 @@ def elapsed_words(column: Column) -> str:
 
 
 def stuck_words(column: Column) -> str:
-    """Return who is in the cycle, of how many."""
-    shown: Trial | None = column.shown
-    if shown is None or shown.diagnosis is None or not shown.diagnosis.cycles:
+    """Return who is in the cycle, by name; of many the first."""
+    found = column.shown.diagnosis if column.shown else None
+    if found is None or not found.cycles:
         return UNMEASURED
-    stuck = {actor for cycle in shown.diagnosis.cycles for actor in cycle}
-    return f"{len(stuck)} of {counted(shown.workers, 'worker')}"
+    labels = {actor.id: actor.label for actor in found.actors}
+    ids = list(dict.fromkeys(actor for cycle in found.cycles for actor in cycle))
+    names = sorted(labels.get(each, each) for each in ids)
+    more = [f"and {len(names) - NAMED} more"] if len(names) > NAMED else []
+    return ", ".join([*names[:NAMED], *more])
 
 
 def key_figures(column: Column) -> list[tuple[str, str]]:
