@@ -135,3 +135,10 @@ def test_a_trial_s_files_come_once_each(tmp_path: Path) -> None:
     names = [file.path for file in trial_files(record, [record.result.trials[0], None])]
     assert len(names) == len(set(names)) == 4
     assert all(name.startswith("captures/threads-1/") for name in names)
+
+
+def test_a_form_feed_in_the_source_moves_no_line() -> None:
+    source = "\x0c" + runs.SOURCE.replace("\n", "\u2028\n", 1)
+    (excerpt, *_) = excerpts(runs.diagnosis(runs.THREADS), {runs.FILE: source})
+    shown = {line.number: line.text for line in excerpt.lines}
+    assert shown[runs.WANTS] == runs.SOURCE.split("\n")[runs.WANTS - 1]
