@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.model import Footprint
+from lab.racing import counted_violations
 from lab.report.columns import Column
 from lab.report.words import (
     CAUSES,
@@ -27,6 +28,8 @@ from lab.report.words import (
 
 NAMED = 6
 """As many workers of a cycle are named in one cell."""
+MOST_OWN = 2
+"""As many of the program's own figures stand at the top of the page; all are in the table."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,10 @@ def figures(columns: Sequence[Column]) -> list[Figure]:
         for label, meaning, value in _ROWS
     ]
     told = [row for row in rows if set(row.cells) - {UNMEASURED, ""}]
-    return [*told[:1], *observed_rows(columns), *told[1:]]
+    own = [
+        replace(row, label=row.label[:1].upper() + row.label[1:]) for row in observed_rows(columns)
+    ]
+    return [*told[:1], *own, *told[1:]]
 
 
 def observed_rows(columns: Sequence[Column]) -> list[Figure]:
@@ -55,7 +61,7 @@ def observed_rows(columns: Sequence[Column]) -> list[Figure]:
     )
     return [
         Figure(
-            name[:1].upper() + name[1:],
+            name,
             "Reported by the program itself.",
             tuple(_observed(column, name) for column in columns),
         )
@@ -173,11 +179,23 @@ def key_figures(column: Column) -> list[tuple[str, str]]:
     times = column.proof_times
     proved = "to the proof" if len(times) == 1 else f"to the proof, median of {len(times)}"
     found = [
+        *_own_figures(column),
         (duration(statistics.median(times)) if times else UNMEASURED, proved),
         (score_words(column), "questions answered"),
         (added(column, lambda f: f.added_pss_bytes), "PSS for each worker"),
     ]
     return [(value, meaning) for value, meaning in found if value != UNMEASURED]
+
+
+def _own_figures(column: Column) -> list[tuple[str, str]]:
+    """Return what the program counted, where it ended: that is what it was run for."""
+    counts = [each for each in map(counted_violations, column.trials) if each is not None]
+    if counts:
+        shown, tries = sum(k for k, _ in counts), sum(n for _, n in counts)
+        return [(f"{shown} of {tries}", "tries went wrong by chance")]
+    if column.shown is None or column.shown.diagnosis is not None:
+        return []
+    return [(_observed(column, each.name), each.name) for each in column.shown.observed[:MOST_OWN]]
 
 
 _ROWS: tuple[tuple[str, str, Callable[[Column], str]], ...] = (

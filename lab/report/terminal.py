@@ -155,7 +155,7 @@ def _rows(columns: tuple[Column, ...]) -> Iterator[tuple[str, list[Text]]]:
             yield label, [Text(visible(cell)) for cell in cells]
         if label == "outcome":
             for row in observed_rows(columns):
-                yield row.label.lower(), [Text(visible(cell)) for cell in row.cells]
+                yield visible(row.label), [Text(visible(cell)) for cell in row.cells]
 
 
 def _verdicts(column: Column) -> Text:
