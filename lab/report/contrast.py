@@ -16,7 +16,7 @@ from lab.model import Answer, AnswerKind, RunRecord, Side, VerdictKind
 from lab.questions import QUESTIONS
 from lab.report.columns import Column, columns_of
 from lab.report.figures import cause_words, outcome_words, proof_spread
-from lab.report.words import UNMEASURED, duration, size
+from lab.report.words import UNMEASURED, counted, duration, size
 from lab.scenario import Workers
 from lab.store import REPORT
 
@@ -206,12 +206,19 @@ def _debugging(totals: Sequence[Total]) -> list[str]:
     scores = _each(asked, lambda total: "{} of {} questions".format(*total.score))
     lines = [f"Answered rightly of what a debugger asks: {scores}."]
     if any(total.proved for total in totals):
-        proofs = _each(totals, lambda t: f"{t.proved} hangs in {duration(t.proof_s)} (median)")
+        proofs = _each(totals, _proofs)
         lines.append(f"Proved to be deadlocks, without waiting for a time-out: {proofs}.")
     if any(total.killed for total in totals):
         fates = _each(totals, _fate)
         lines.append(f"One worker killed while the others were stuck: {fates}.")
     return lines
+
+
+def _proofs(total: Total) -> str:
+    if not total.proved:
+        return "none"
+    median = " (median)" if total.proved > 1 else ""
+    return f"{counted(total.proved, 'hang')} in {duration(total.proof_s)}{median}"
 
 
 def _fate(total: Total) -> str:

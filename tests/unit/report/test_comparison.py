@@ -76,6 +76,12 @@ def test_the_totals_add_up_what_the_rows_say(tmp_path: Path) -> None:
     assert any("questions" in line for line in made.headlines)
 
 
+def test_a_kind_of_worker_without_a_proof_has_none_and_no_time(tmp_path: Path) -> None:
+    made = contrast(ResultSet("", (sets.record(tmp_path, variants=(runs.FORK,)),)), tmp_path)
+    (line,) = [line for line in made.headlines if line.startswith("Proved")]
+    assert "threads none; processes 1 hang in 49 ms." in line
+
+
 def test_rows_lead_to_the_page_of_their_run(tmp_path: Path) -> None:
     record = sets.record(tmp_path)
     (Path(record.directory) / "report.html").write_text("page")
