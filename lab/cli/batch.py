@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from rich.table import Table
 
 from lab import registry, runner
@@ -96,7 +95,7 @@ def _fitting(scenario: Scenario, options: RunOptions) -> RunOptions | None:
 def _print(records: Sequence[RunRecord], page: Path, *, as_json: bool) -> None:
     if as_json:
         documents = [{"directory": r.directory, "result": r.result} for r in records]
-        print(msgspec.json.encode(documents).decode())
+        consoles.print_json(documents)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("scenario", "variant", "outcome", "root cause named", "questions", "verdict"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -27,7 +26,7 @@ def compare(places: Sequence[Path], *, output: Path, as_json: bool, open_report:
     sets = [gather(place) for place in places or [output]]
     page = write_page(sets, output)
     if as_json:
-        print(msgspec.json.encode(_document(sets, page)).decode())
+        consoles.print_json(_document(sets, page))
     elif len(sets) == 2:
         print_pairing(pair(sets[0], sets[1], page.parent), consoles.results(), page)
     else:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
@@ -21,6 +23,13 @@ def progress() -> Console:
     return Console(
         stderr=True, highlight=False, force_terminal=None if sys.stderr.isatty() else False
     )
+
+
+def print_json(document: Mapping[str, object] | Sequence[object] | msgspec.Struct) -> None:
+    """Print a result for a program: one line of JSON, in UTF-8 whatever the terminal speaks."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 class ChangingLine:

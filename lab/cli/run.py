@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from lab import armed, interpreters, registry, runner
 from lab.cli import consoles
 from lab.cli.pages import open_page, write_report
@@ -193,7 +191,7 @@ def print_record(record: RunRecord, page: Path, *, as_json: bool) -> None:
             "header": record.header,
             "result": record.result,
         }
-        print(msgspec.json.encode(document).decode())
+        consoles.print_json(document)
         return
     from lab.report.terminal import print_summary
 
