@@ -82,6 +82,23 @@ def test_a_scenario_that_raises_on_import(tmp_path):
     assert "ZeroDivisionError: division by zero" in done.complaint
 
 
+STARTS = """
+import subprocess
+for _ in range(2):
+    subprocess.Popen(["sh", "-c", "setsid sleep 3600 & exec sleep 3600"], start_new_session=True)
+print("printed")
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "code"), [("", 0), ("1 / 0", 2), ("os._exit(0)", 2), ("os.kill(os.getpid(), 9)", 2)]
+)
+def test_an_import_leaves_no_process_and_prints_on_stderr(tmp_path, then, code):
+    done = lab("show", write(tmp_path, after=STARTS + then))  # what is left fails every test
+    assert done.code == code, done.err
+    assert "printed" not in done.out.partition("Source")[0]
+
+
 def test_an_output_directory_that_cannot_be_written(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
