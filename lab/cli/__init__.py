@@ -92,6 +92,11 @@ def _watch(words: list[str]) -> int | None:
 
 def _usage_line(error: TyperException) -> str:
     message = " ".join(error.format_message().split()).rstrip(".")
+    # What was typed is not in the message of a value of the wrong type, only in its cause.
+    message = message.replace("Value error, ", "").partition(", unable to parse")[0]
+    for cause in getattr(error.__context__, "errors", list)()[:1]:
+        seen = repr(cause.get("input", ""))
+        message += "" if seen in message else f", not {seen}"
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "lab"
     return f"{message}; try: {path} --help"

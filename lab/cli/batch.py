@@ -22,9 +22,6 @@ from lab.scenario import Scenario, Workers
 if TYPE_CHECKING:
     from lab.cli.run import RunOptions
 
-WIDTH = 120
-"""Columns of the table where there is no terminal to fit it to."""
-
 
 def choose(tags: Sequence[str], *, everything: bool) -> list[str]:
     """Return the names of the scenarios that have one of ``tags``, or of all of them.
@@ -103,9 +100,7 @@ def _print(records: Sequence[RunRecord], page: Path, *, as_json: bool) -> None:
     for record in records:
         for row in _rows(record):
             table.add_row(*row)
-    console = consoles.results()
-    if not console.is_terminal:
-        console.width = WIDTH
+    console = consoles.results(consoles.WIDTH)
     console.print(table)
     console.print(f"\nthreads beside processes  {page}", markup=False, soft_wrap=True)
 

@@ -12,10 +12,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+WIDTH = 120
+"""Columns of a table where there is no terminal to fit it to."""
 
-def results() -> Console:
-    """Return the console for results. Lines are not wrapped into a pipe."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+def results(width: int | None = None) -> Console:
+    """Return the console for results. Lines are not wrapped into a pipe.
+
+    A table is always fitted to something: ``width`` is for one that goes into no terminal.
+    """
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    if width is not None and not console.is_terminal:
+        console.width = width
+    return console
 
 
 def progress() -> Console:
