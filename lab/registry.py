@@ -5,7 +5,9 @@ A scenario is somebody else's code: :mod:`lab.importing` sees to what importing 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import importlib.util
 import os
 import sys
 from collections import Counter
@@ -87,8 +89,26 @@ def find(reference: str) -> Found:
     if path.endswith(".py") or os.sep in path:
         return _find_in_file(reference, Path(path), attribute)
     if attribute:
-        return _load(reference, path, attribute)
+        return _load(reference, path, attribute, path_entry=_here(path))
     return _find_installed(reference)
+
+
+def _here(module: str) -> str:
+    """Return the current directory where ``module`` lies in it, on ``sys.path`` now; else nothing.
+
+    ``python -m lab`` would find it there by itself; the command ``lab``, and a target, would not.
+    """
+    top, here = module.partition(".")[0], Path.cwd()
+    spec = None
+    with contextlib.suppress(ValueError):  # an empty name, and what was not imported, __main__
+        spec = importlib.util.find_spec(top)
+    if spec is not None:
+        places = spec.submodule_search_locations or [spec.origin or ""]
+        return str(here) if any(Path(place).parent == here for place in places) else ""
+    if not ((here / top).is_dir() or (here / f"{top}.py").is_file()):
+        return ""
+    sys.path.insert(0, str(here))
+    return str(here)
 
 
 def _find_installed(name: str) -> Found:

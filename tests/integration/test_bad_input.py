@@ -84,6 +84,22 @@ def test_a_scenario_that_raises_on_import(tmp_path):
     assert "ZeroDivisionError: division by zero" in done.complaint
 
 
+@pytest.mark.parametrize("start", [("-m", "lab"), ("-I", "-c", "from lab.cli import main; main()")])
+def test_a_module_in_the_current_directory_needs_no_installation(tmp_path, start):
+    (tmp_path / "mine").mkdir()
+    write(tmp_path / "mine").rename(tmp_path / "mine" / "lab_sample.py")
+    words = ("run", "mine.lab_sample:MINE", "--variant", "threads", "--no-heap")
+    done = subprocess.run(
+        [sys.executable, *start, *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 STARTS = """
 import subprocess
 for _ in range(2):
