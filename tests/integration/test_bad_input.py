@@ -142,6 +142,9 @@ def test_a_program_that_raises_is_shown_by_its_own_output(tmp_path):
         (Path(record.directory) / out.artifact).read_text() for out in trial.output if out.artifact
     )
     assert "RuntimeError: so it goes" in text
+    assert "its last words: RuntimeError: so it goes" in done.out
+    page = (Path(record.directory) / store.REPORT).read_text()
+    assert "Its last words: <code>RuntimeError: so it goes</code>" in page
 
 
 def test_a_scenario_that_exits_on_import_in_the_target_only(tmp_path):
