@@ -105,6 +105,13 @@ def _print(records: Sequence[RunRecord], page: Path, *, as_json: bool) -> None:
     console.print(f"\nthreads beside processes  {page}", markup=False, soft_wrap=True)
 
 
+def _told(words: str) -> str:
+    """Leave a cell empty where nothing hung: no cause was there to be named."""
+    from lab.report.words import UNMEASURED
+
+    return "" if words == UNMEASURED else words
+
+
 def _rows(record: RunRecord) -> Iterator[tuple[str, ...]]:
     from lab.report.columns import columns_of
     from lab.report.figures import cause_words, outcome_words, score_words
@@ -117,7 +124,7 @@ def _rows(record: RunRecord) -> Iterator[tuple[str, ...]]:
             "" if number else record.header.scenario.name,
             column.side.label,
             outcome_words(column),
-            cause_words(column),
-            score_words(column),
+            _told(cause_words(column)),
+            _told(score_words(column)),
             f"[{style}]{verdict.replace('-', ' ')}[/{style}]",
         )

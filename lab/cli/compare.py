@@ -89,9 +89,9 @@ def print_pairing(made: Pairing, console: Console, page: Path) -> None:
         if claim.differs and claim.before and claim.after:
             table.add_row("claim", claim.id, "verdict", claim.before.verdict, claim.after.verdict)
     console.print(Text(f"A: {visible(made.names[0])}\nB: {visible(made.names[1])}\n"))
-    console.print(table if table.rows else "No difference beyond noise.")
-    for letter, only in zip("AB", made.only, strict=True):
+    alike = "No difference beyond noise." if made.shared else "They have no fault in common."
+    console.print(table if table.rows else alike)
+    for letter, only in zip("AB", made.only_words, strict=True):
         if only:
-            names = ", ".join(" ".join(each.key) for each in only)
-            console.print(Text(visible(f"only in {letter}: {names}")))
+            console.print(Text(visible(f"only in {letter}: {only}")))
     console.print(Text.assemble("\n", ("report  ", "dim"), visible(str(page))), soft_wrap=True)

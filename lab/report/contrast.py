@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.comparison import ResultSet
@@ -132,7 +132,16 @@ class Contrast:
 
 def contrast(results: ResultSet, page: Path) -> Contrast:
     """Return the comparison; ``page`` is the directory that the page will be in, for the links."""
-    faults = tuple(_fault(record, page) for record in results.runs)
+    return _totalled(tuple(_fault(record, page) for record in results.runs))
+
+
+def within(made: Contrast, wanted: Callable[[Row], bool]) -> Contrast:
+    """Return a comparison of the rows that are ``wanted`` and no others."""
+    kept = (replace(each, rows=tuple(filter(wanted, each.rows))) for each in made.faults)
+    return _totalled(tuple(fault for fault in kept if fault.rows))
+
+
+def _totalled(faults: tuple[Fault, ...]) -> Contrast:
     rows = [row for fault in faults for row in fault.rows]
     return Contrast(
         faults, tuple(Total(kind, tuple(row for row in rows if row.kind is kind)) for kind in KINDS)
