@@ -244,6 +244,10 @@ def code_of(function: str) -> CodeType:
 
 def exception_of(name: str) -> type[BaseException]:
     """Return a built-in exception, or ``module.Error``. Raises :class:`FaultPlanError`."""
+    if "." not in name and not hasattr(builtins, name):
+        raise FaultPlanError(
+            f"there is no built-in exception {name!r}", wanted=suggest(name, _exceptions())
+        )
     found = lookup(name if "." in name else f"builtins.{name}")
     if not (isinstance(found, type) and issubclass(found, BaseException)):
         raise FaultPlanError(f"{name} is no exception", wanted=suggest(name, _exceptions()))

@@ -33,7 +33,11 @@ def gather(place: Path) -> ResultSet:
     in it finished.
     """
     if not place.is_dir():
-        raise UsageError(f"{place} is no directory", wanted="a run, or a directory of runs")
+        raise UsageError(
+            f"{place} is no directory",
+            wanted="a run, or a directory of runs",
+            next_step="lab run --all; lab claims",
+        )
     runs = newest(store.find_runs(place))
     claims, measurements = store.newest_claims(place)
     if not runs and claims is None:

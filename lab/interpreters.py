@@ -51,11 +51,16 @@ def probe(command: str) -> Interpreter:
     except subprocess.TimeoutExpired:
         raise UsageError(f"--python {command}: no answer within {_LIMIT_S:g} s") from None
     except ValueError:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
         raise UsageError(
-            f"--python {command}: it said {said[:120]!r}", wanted="an interpreter of Python"
+            f"--python {command}: it said {_said(done.stderr)!r}", wanted="an interpreter of Python"
         ) from None
     return _interpreter(answer, command)
+
+
+def _said(text: str) -> str:
+    """Return the line of a complaint that says most: of a traceback the last, else the first."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["nothing"]
+    return lines[-1 if lines[0].startswith("Traceback") else 0][:120]
 
 
 def _interpreter(answer: dict[str, Any], command: str = "") -> Interpreter:

@@ -1,28 +1,24 @@
 """Finding scenarios: by entry point, by ``package.module:NAME``, or in a file.
 
-A scenario is somebody else's code, and importing it may raise, exit, crash or hang. Each module
-is therefore imported in a forked child first, and here only when that went well.
+A scenario is somebody else's code: :mod:`lab.importing` sees to what importing it may do.
 """
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 import importlib.metadata
+import importlib.util
 import os
-import select
-import signal
 import sys
-import traceback
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab import importing
 from lab.errors import UsageError, suggest
 from lab.scenario import Scenario
 
 GROUP = "lab.scenarios"
-IMPORT_LIMIT_S = 10.0
-_INTERRUPTS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +89,26 @@ def find(reference: str) -> Found:
     if path.endswith(".py") or os.sep in path:
         return _find_in_file(reference, Path(path), attribute)
     if attribute:
-        return _load(reference, path, attribute)
+        return _load(reference, path, attribute, path_entry=_here(path))
     return _find_installed(reference)
+
+
+def _here(module: str) -> str:
+    """Return the current directory where ``module`` lies in it, on ``sys.path`` now; else nothing.
+
+    ``python -m lab`` would find it there by itself; the command ``lab``, and a target, would not.
+    """
+    top, here = module.partition(".")[0], Path.cwd()
+    spec = None
+    with contextlib.suppress(ValueError):  # an empty name, and what was not imported, __main__
+        spec = importlib.util.find_spec(top)
+    if spec is not None:
+        places = spec.submodule_search_locations or [spec.origin or ""]
+        return str(here) if any(Path(place).parent == here for place in places) else ""
+    if not ((here / top).is_dir() or (here / f"{top}.py").is_file()):
+        return ""
+    sys.path.insert(0, str(here))
+    return str(here)
 
 
 def _find_installed(name: str) -> Found:
@@ -118,6 +132,11 @@ def _find_in_file(reference: str, path: Path, attribute: str) -> Found:
         raise UsageError(
             f"no file {path}", wanted="a .py file that defines a lab.Scenario", next_step="lab list"
         )
+    if "." in path.stem:
+        raise UsageError(
+            f"no module can be called {path.stem!r}, for its dots",
+            wanted="a file name such as my_scenario.py",
+        )
     path = path.resolve()
     known = sys.modules.get(path.stem)
     if known is not None and Path(getattr(known, "__file__", None) or "").resolve() != path:
@@ -131,9 +150,10 @@ def _find_in_file(reference: str, path: Path, attribute: str) -> Found:
 
 
 def _load(reference: str, module: str, attribute: str, path_entry: str = "") -> Found:
-    if module not in sys.modules:
-        _try_import(module, reference)
-    loaded = importlib.import_module(module)
+    problem = "" if module in sys.modules else importing.problem_with(module)
+    if problem:
+        raise UsageError(f"{reference} cannot be imported: {problem}")
+    loaded = importing.import_here(module)
     attribute = attribute or _only_scenario(vars(loaded), reference)
     value: object = loaded
     for part in attribute.split("."):
@@ -160,70 +180,3 @@ def _only_scenario(namespace: dict[str, object], reference: str) -> str:
         wanted="exactly one lab.Scenario, or its name",
         next_step=f"{reference}:NAME",
     )
-
-
-def _try_import(module: str, reference: str) -> None:
-    """Import ``module`` in a forked child; raise :class:`UsageError` with what became of it."""
-    reader, writer = os.pipe()
-    # An interrupt that came while fork runs its hooks would be swallowed there: it has to wait.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
-    child = os.fork()
-    if child == 0:  # pragma: no cover - this is the child
-        os.close(reader)
-        _import_and_report(module, writer)
-    os.close(writer)
-    report, status = b"", 0
-    try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        ready, _, _ = select.select([reader], [], [], IMPORT_LIMIT_S)
-        report = os.read(reader, 4096) if ready else report
-    finally:
-        os.close(reader)
-        # It may have started threads or children of its own at import: it goes in any case.
-        os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-    problem = _problem(report.decode(errors="replace"), bool(ready), status, module)
-    if problem:
-        raise UsageError(f"{reference} cannot be imported: {problem}")
-
-
-def _import_and_report(module: str, writer: int) -> None:
-    for number in _INTERRUPTS:
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTS)
-    quiet = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(quiet, standard)
-    report = b"ok"
-    try:
-        importlib.import_module(module)
-    except BaseException as error:  # noqa: BLE001 - whatever it raises, it is the plug-in's fault
-        report = _describe(error, module).encode()
-    os.write(writer, report[:4000])
-    os._exit(0)
-
-
-def _describe(error: BaseException, module: str) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name == module:
-        return f"there is no module {module!r}"
-    steps = [step for step in traceback.extract_tb(error.__traceback__) if _is_users(step.filename)]
-    where = f" ({steps[-1].filename}:{steps[-1].lineno})" if steps else ""
-    return f"{type(error).__name__}: {error}{where}"
-
-
-def _is_users(filename: str) -> bool:
-    return not filename.startswith("<frozen") and filename not in (__file__, importlib.__file__)
-
-
-def _problem(report: str, ended: bool, status: int, module: str) -> str:
-    """Return what is wrong with an import, from what the child said; empty when nothing is."""
-    if report:
-        return "" if report == "ok" else report
-    if not ended:
-        return f"importing {module} did not end within {IMPORT_LIMIT_S:g} s"
-    return f"importing {module} ended the interpreter ({_ending(status)})"
-
-
-def _ending(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    return f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"

@@ -19,7 +19,7 @@ import msgspec
 
 from lab import interpreters
 from lab.capture import heap
-from lab.errors import UsageError
+from lab.errors import InterruptedRunError, UsageError
 from lab.expectation import expect
 from lab.faults import NONE, Fault, FaultKind, parse_all
 from lab.hunts.scenario import hunt_scenario
@@ -138,7 +138,7 @@ def run(request: RunRequest, tell: Callable[[Event], None]) -> RunRecord:
     """Run everything that ``request`` asks for and return the finished record.
 
     ``tell`` is called with every event, after it was written. Raises a :class:`LabError` when the
-    run cannot be recorded; the target is reaped in any case.
+    run cannot be recorded or was interrupted; the target is reaped in any case.
     """
     wanted = {variant.slug: _expectation(request, variant) for variant in request.variants}
     header = _header(request, wanted)
@@ -151,6 +151,11 @@ def run(request: RunRequest, tell: Callable[[Event], None]) -> RunRecord:
         hunted = _hunted(request, directory, tell)
         trials = _with_answers(trials, wanted, hunted)
         directory.finish(_result(header, directory, trials, hunted))
+    except (KeyboardInterrupt, InterruptedRunError) as end:
+        raise InterruptedRunError(
+            "interrupted; nothing was left running",
+            next_step=f"lab report {shlex.quote(str(directory.root))}, to see how far it came",
+        ) from end
     finally:
         directory.close()
     return load(directory.root)
@@ -243,8 +248,8 @@ def _plan(
 
 
 def _worker_count(parameters: Mapping[str, ParameterValue]) -> int:
-    workers = parameters.get("workers", 1)
-    return workers if isinstance(workers, int) else 1
+    workers = parameters.get("workers", 0)
+    return workers if isinstance(workers, int) else 0
 
 
 def _with_answers(trials: list[Trial], wanted: Expectations, hunted: Hunted | None) -> list[Trial]:

@@ -8,6 +8,7 @@ import msgspec
 
 from lab.capture import footprint
 from lab.model import Footprint, FootprintSample, Snapshot
+from lab.scenario import Workers
 
 
 class Samples:
@@ -39,15 +40,34 @@ class Samples:
             for sample in self._samples
         ]
 
-    def summary(self, workers: int) -> Footprint | None:
-        """Return what the samples say of ``workers`` workers; ``None`` if there are none."""
+    def summary(self, kind: Workers) -> Footprint | None:
+        """Return what each worker of this ``kind`` added; ``None`` if there are no samples.
+
+        The workers are those that were seen: a program need not have as many as it was told.
+        """
         if not self._samples:
             return None
+        loaded_s = self._loaded_s or self._fullest(kind)
         return footprint.summarise(
             self._samples,
             baseline_s=self._baseline_s,
-            loaded_s=self._loaded_s or _fullest(self._samples),
-            workers=workers,
+            loaded_s=loaded_s,
+            workers=self._workers(loaded_s, kind),
+        )
+
+    def _fullest(self, kind: Workers) -> float:
+        """Return the time at which most workers were seen, and of those times the heaviest.
+
+        Memory alone would not do: what threads have taken stays with the process when they end.
+        """
+        totals: dict[float, int] = {}
+        for one in self._samples:
+            totals[one.at_s] = totals.get(one.at_s, 0) + (one.pss_bytes or one.rss_bytes)
+        return max(totals, key=lambda at_s: (self._workers(at_s, kind), totals[at_s]))
+
+    def _workers(self, loaded_s: float, kind: Workers) -> int:
+        return footprint.count_workers(
+            self._samples, baseline_s=self._baseline_s, loaded_s=loaded_s, kind=kind
         )
 
 
@@ -60,11 +80,3 @@ def pauses() -> Iterator[float]:
     while True:
         yield pause
         pause = min(pause * 2, 1.0)
-
-
-def _fullest(samples: list[FootprintSample]) -> float:
-    """Return the time at which the tree held most memory: its workers were all there then."""
-    totals: dict[float, int] = {}
-    for sample in samples:
-        totals[sample.at_s] = totals.get(sample.at_s, 0) + (sample.pss_bytes or sample.rss_bytes)
-    return max(totals, key=lambda at_s: totals[at_s])

@@ -7,6 +7,7 @@ is loaded inside the program under test, so it uses the standard library only.
 from __future__ import annotations
 
 import enum
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -201,7 +202,7 @@ class Parameter:
         if isinstance(value, int | float) and not isinstance(value, bool):
             low = self.minimum is not None and value < self.minimum
             high = self.maximum is not None and value > self.maximum
-            if low or high or value != value:  # not a number differs from itself
+            if low or high or not math.isfinite(value):
                 raise self._refuse(str(value))
         return value
 
@@ -295,6 +296,11 @@ class Scenario:
         if not self.start_methods:
             raise UsageError(
                 f"scenario {self.name}: no start method", wanted=", ".join(StartMethod)
+            )
+        if not 0 < self.timeout_s < math.inf:
+            raise UsageError(
+                f"scenario {self.name}: timeout_s={self.timeout_s:g}",
+                wanted="more than 0 seconds, and a number that ends",
             )
         parse_all(self.faults)
         if (self.hunted is None) != (self.hunted_corrected is None):

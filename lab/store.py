@@ -21,6 +21,7 @@ import msgspec
 from lab.errors import InconclusiveError, LabError, UsageError
 from lab.model import (
     SCHEMA_VERSION,
+    SCHEMAS,
     ClaimsResult,
     Event,
     Measurements,
@@ -250,7 +251,7 @@ def load(directory: Path) -> RunRecord:
     """Read a run directory, finished or not.
 
     A history that was cut off in the middle of a line is read up to there. Raises
-    :class:`UsageError` when ``directory`` holds no run, or one of a newer version.
+    :class:`UsageError` when ``directory`` holds no run, or one of another version.
     """
     header = _read(directory / HEADER, RunHeader)
     if header is None:
@@ -258,12 +259,6 @@ def load(directory: Path) -> RunRecord:
             f"{directory} holds no {HEADER}",
             wanted="the directory of a run",
             next_step="lab run deadlock, which prints one",
-        )
-    if header.schema_version > SCHEMA_VERSION:
-        raise UsageError(
-            f"{directory / HEADER} has schema version {header.schema_version}",
-            wanted=f"at most {SCHEMA_VERSION}",
-            next_step="a newer lab",
         )
     return RunRecord(
         directory=str(directory),
@@ -285,18 +280,25 @@ def find_runs(place: Path) -> Iterator[RunRecord]:
 
 
 def newest_claims(place: Path) -> tuple[ClaimsResult | None, Measurements | None]:
-    """Return the newest verdicts on the claims in ``place``, and what was measured for them."""
-    found = [
-        (result.started_at, file.parent, result)
-        for pattern in (CLAIMS, f"*/{CLAIMS}", f"*/*/{CLAIMS}")
-        for file in place.glob(pattern)
-        if (result := _read(file, ClaimsResult)) is not None
-    ]
+    """Return the newest verdicts on the claims in ``place``, and what was measured for them.
+
+    What cannot be read is left out, as with runs.
+    """
+    found = list(_find_claims(place))
     if not found:
         return None, None
-    _, directory, result = max(found, key=lambda each: each[:2])
-    result = msgspec.structs.replace(result, directory=str(directory))
-    return result, _read(directory / MEASUREMENTS, Measurements)
+    result, measurements = max(found, key=lambda each: (each[0].started_at, each[0].directory))
+    return result, measurements
+
+
+def _find_claims(place: Path) -> Iterator[tuple[ClaimsResult, Measurements | None]]:
+    for depth in ("", "*/", "*/*/"):
+        for file in place.glob(f"{depth}{CLAIMS}"):
+            with contextlib.suppress(UsageError):
+                result = _read(file, ClaimsResult)
+                if result is not None:
+                    result = msgspec.structs.replace(result, directory=str(file.parent))
+                    yield result, _read(file.parent / MEASUREMENTS, Measurements)
 
 
 def load_snapshot(directory: Path, trial: str) -> Snapshot | None:
@@ -304,13 +306,35 @@ def load_snapshot(directory: Path, trial: str) -> Snapshot | None:
     return _read(directory / CAPTURES / trial / SNAPSHOT, Snapshot)
 
 
+class _Versioned(Record, frozen=True, kw_only=True):
+    """The one field that is read before the others, which differ from version to version."""
+
+    schema_version: int = SCHEMA_VERSION
+
+
 def _read[T: Record](path: Path, kind: type[T]) -> T | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except FileNotFoundError:
+        data = path.read_bytes()
+        _check_version(path, msgspec.json.decode(data, type=_Versioned).schema_version)
+        return msgspec.json.decode(data, type=kind)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, msgspec.MsgspecError) as error:
-        raise UsageError(f"cannot read {path}: {error}", wanted=f"a {kind.__name__}") from error
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        names = [name for name, each in SCHEMAS.items() if each is kind]
+        raise UsageError(
+            f"cannot read {path}: {error}",
+            wanted=f"a whole {kind.__name__}",
+            next_step=f"lab schema {names[0]}, which describes it" if names else "",
+        ) from error
+
+
+def _check_version(path: Path, version: int) -> None:
+    if version != SCHEMA_VERSION:
+        raise UsageError(
+            f"{path} has schema version {version}",
+            wanted=str(SCHEMA_VERSION),
+            next_step="a newer lab" if version > SCHEMA_VERSION else "the lab that wrote it",
+        )
 
 
 def _read_history(path: Path) -> Iterator[Event]:

@@ -316,7 +316,7 @@ class TrialRun:
 
     def _footprint(self) -> Footprint | None:
         stacks = self.plan.purpose is Purpose.STACKS
-        return self._samples.summary(self.plan.workers) if stacks else None
+        return self._samples.summary(self.plan.variant.workers) if stacks else None
 
     # -- small things -------------------------------------------------------------------------
 

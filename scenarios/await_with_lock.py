@@ -56,6 +56,7 @@ def truth() -> Truth:
                 waiter="main",
                 at="wants",
                 holder="main",
+                held_at="wants",
                 hidden="a suspended coroutine is on no stack: only 3.12 and 3.13 let it be read",
             ),
         ),

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from lab import procfs
+from lab.capture.labels import HELPERS, helper_of
 from lab.model import Footprint, FootprintSample
+from lab.scenario import Workers
 
 _NO_LABELS: Mapping[int, str] = MappingProxyType({})
 _PRIVATE = ("Private_Clean", "Private_Dirty", "Private_Hugetlb")
@@ -72,6 +74,22 @@ def summarise(
     )
 
 
+def count_workers(
+    samples: Sequence[FootprintSample], *, baseline_s: float, loaded_s: float, kind: Workers
+) -> int:
+    """Return how many workers the second moment has that the first had not.
+
+    Threads are counted in the processes that were there before, and processes without the helpers
+    of ``multiprocessing``, which are there once for all the workers.
+    """
+    before = {one.pid: one for one in samples if one.at_s == baseline_s}
+    after = [one for one in samples if one.at_s == loaded_s != baseline_s]
+    if kind is Workers.PROCESSES:
+        return sum(one.pid not in before and one.label not in HELPERS for one in after)
+    mine = [one for one in after if one.pid in before]
+    return max(0, sum(one.threads - before[one.pid].threads for one in mine))
+
+
 def _added(
     before: Sequence[FootprintSample], after: Sequence[FootprintSample], field: str, workers: int
 ) -> int | None:
@@ -106,13 +124,23 @@ def _of_procfs(pid: int, at_s: float, label: str) -> FootprintSample | None:
     return FootprintSample(
         at_s=at_s,
         pid=pid,
-        label=label or stat.comm,
+        label=label or _helper(pid, stat.ppid) or stat.comm,
         rss_bytes=memory.rss,
         pss_bytes=memory.pss,
         uss_bytes=memory.uss,
         threads=stat.threads,
         fds=_count_descriptors(pid),
     )
+
+
+def _helper(pid: int, parent: int) -> str:
+    """Name a helper process; what a fork server has forked has its command line, and is none."""
+    name = helper_of(_command(pid))
+    return "" if name and name == helper_of(_command(parent)) else name
+
+
+def _command(pid: int) -> list[str]:
+    return (procfs.read(f"/proc/{pid}/cmdline") or b"").decode(errors="replace").split("\0")
 
 
 def _memory(pid: int) -> _Memory | None:

@@ -14,6 +14,9 @@ _HELPERS = {
     "multiprocessing.forkserver": "forkserver",
 }
 
+HELPERS = frozenset(_HELPERS.values())
+"""The names of the processes that ``multiprocessing`` starts for itself."""
+
 
 def label_of(process: ProcessInfo, worker: str, *, root: bool, forked: bool) -> str:
     """Return the name of a process.
@@ -23,7 +26,7 @@ def label_of(process: ProcessInfo, worker: str, *, root: bool, forked: bool) -> 
     """
     if worker:
         return worker
-    if helper := _helper(process.command):
+    if helper := helper_of(process.command):
         return helper
     if process.python is None:
         name = PurePath(process.command[0] if process.command else process.executable).name
@@ -35,7 +38,8 @@ def label_of(process: ProcessInfo, worker: str, *, root: bool, forked: bool) -> 
     return f"{_program(process.command)} {process.pid}"
 
 
-def _helper(command: Sequence[str]) -> str:
+def helper_of(command: Sequence[str]) -> str:
+    """Return which helper of ``multiprocessing`` a command line starts; empty when it is none."""
     text = " ".join(command)
     return next((label for module, label in _HELPERS.items() if module in text), "")
 

@@ -70,7 +70,10 @@ def run(
     ] = "all",
     start_method: Annotated[
         list[StartMethod] | None,
-        typer.Option(help="How processes start; may be repeated. [default: the platform's]"),
+        typer.Option(
+            metavar="|".join(StartMethod),
+            help="How processes start; may be repeated. [default: the platform's]",
+        ),
     ] = None,
     python: Annotated[
         list[str] | None,
@@ -100,8 +103,12 @@ def run(
             ),
         ),
     ] = None,
-    repeat: Annotated[int, typer.Option(min=1, help="Trials of each variant.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Seed for the program's random numbers.")] = 0,
+    repeat: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Trials of each variant, at least 1.")
+    ] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Seed for the program's random numbers.")
+    ] = 0,
     corrected: Annotated[
         bool, typer.Option("--corrected", help="Run the corrected version: it must end healthy.")
     ] = False,
@@ -205,7 +212,7 @@ def compare(
     places: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RESULTS [RESULTS]]",
+            metavar="RESULTS",
             help="A run, or a directory of runs and claims. [default: what --output holds]",
         ),
     ] = None,
@@ -229,13 +236,14 @@ def compare(
 def claims(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="P1 to P7, T1 to T8, G1. [default: all of them]"),
+        typer.Argument(metavar="ID", help="P1 to P7, T1 to T8, G1. [default: all of them]"),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer repeats, fewer workers, a smaller payload.")
     ] = False,
     python: Annotated[
-        str, typer.Option(help="Measure on this interpreter. [default: the lab's own]")
+        str,
+        typer.Option(metavar="PATH", help="Measure on this interpreter. [default: the lab's own]"),
     ] = "",
     output: Output = Path("reports"),
     as_json: AsJson = False,
@@ -340,7 +348,11 @@ def doctor(
 @app.command()
 def schema(
     name: Annotated[
-        str, typer.Argument(help="run, event, result, claims...; all of them if left out.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="run, event, result, dump, snapshot, claims or measurements; all if left out.",
+        ),
     ] = "",
 ) -> int:
     """Print the JSON Schema of the files in a run directory."""

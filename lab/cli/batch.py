@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from rich.table import Table
 
 from lab import registry, runner
@@ -22,9 +21,6 @@ from lab.scenario import Scenario, Workers
 
 if TYPE_CHECKING:
     from lab.cli.run import RunOptions
-
-WIDTH = 120
-"""Columns of the table where there is no terminal to fit it to."""
 
 
 def choose(tags: Sequence[str], *, everything: bool) -> list[str]:
@@ -96,7 +92,7 @@ def _fitting(scenario: Scenario, options: RunOptions) -> RunOptions | None:
 def _print(records: Sequence[RunRecord], page: Path, *, as_json: bool) -> None:
     if as_json:
         documents = [{"directory": r.directory, "result": r.result} for r in records]
-        print(msgspec.json.encode(documents).decode())
+        consoles.print_json(documents)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("scenario", "variant", "outcome", "root cause named", "questions", "verdict"):
@@ -104,11 +100,16 @@ def _print(records: Sequence[RunRecord], page: Path, *, as_json: bool) -> None:
     for record in records:
         for row in _rows(record):
             table.add_row(*row)
-    console = consoles.results()
-    if not console.is_terminal:
-        console.width = WIDTH
+    console = consoles.results(consoles.WIDTH)
     console.print(table)
     console.print(f"\nthreads beside processes  {page}", markup=False, soft_wrap=True)
+
+
+def _told(words: str) -> str:
+    """Leave a cell empty where nothing hung: no cause was there to be named."""
+    from lab.report.words import UNMEASURED
+
+    return "" if words == UNMEASURED else words
 
 
 def _rows(record: RunRecord) -> Iterator[tuple[str, ...]]:
@@ -123,7 +124,7 @@ def _rows(record: RunRecord) -> Iterator[tuple[str, ...]]:
             "" if number else record.header.scenario.name,
             column.side.label,
             outcome_words(column),
-            cause_words(column),
-            score_words(column),
+            _told(cause_words(column)),
+            _told(score_words(column)),
             f"[{style}]{verdict.replace('-', ' ')}[/{style}]",
         )

@@ -19,6 +19,9 @@ from lab.model import Expectation, ExpectedWait
 from lab.registry import Found, Listed
 from lab.scenario import Scenario, StartMethod, Workers
 
+LIST_WIDTH = 160
+"""So that each scenario is one line where no terminal limits it, as grep(1) wants it."""
+
 
 def print_catalogue(*, as_json: bool) -> int:
     """Print every registered scenario; a name that is taken twice makes it a usage error."""
@@ -26,7 +29,7 @@ def print_catalogue(*, as_json: bool) -> int:
     if as_json:
         print(json.dumps([_as_data(entry) for entry in entries], indent=1))
     else:
-        _print_table(entries, consoles.results())
+        _print_table(entries, consoles.results(LIST_WIDTH))
     twice = sorted({entry.name for entry in entries if entry.duplicate})
     if twice:
         raise UsageError(
@@ -53,7 +56,7 @@ def _as_data(entry: Listed) -> dict[str, object]:
 def _print_table(entries: tuple[Listed, ...], console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("scenario", "what it plants", "variants", "tags"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for entry in entries:
         if entry.found:
             scenario = entry.found.scenario

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.text import Text
 
@@ -55,7 +54,7 @@ def try_claims(options: ClaimsOptions) -> int:
         narrator.say("writing the report")
         page = write_pages(result)
     if options.as_json:
-        print(msgspec.json.encode(result).decode())
+        consoles.print_json(result)
     else:
         print_claims(result, consoles.results(), page)
     if options.open_report:

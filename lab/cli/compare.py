@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -27,7 +26,7 @@ def compare(places: Sequence[Path], *, output: Path, as_json: bool, open_report:
     sets = [gather(place) for place in places or [output]]
     page = write_page(sets, output)
     if as_json:
-        print(msgspec.json.encode(_document(sets, page)).decode())
+        consoles.print_json(_document(sets, page))
     elif len(sets) == 2:
         print_pairing(pair(sets[0], sets[1], page.parent), consoles.results(), page)
     else:
@@ -90,9 +89,9 @@ def print_pairing(made: Pairing, console: Console, page: Path) -> None:
         if claim.differs and claim.before and claim.after:
             table.add_row("claim", claim.id, "verdict", claim.before.verdict, claim.after.verdict)
     console.print(Text(f"A: {visible(made.names[0])}\nB: {visible(made.names[1])}\n"))
-    console.print(table if table.rows else "No difference beyond noise.")
-    for letter, only in zip("AB", made.only, strict=True):
+    alike = "No difference beyond noise." if made.shared else "They have no fault in common."
+    console.print(table if table.rows else alike)
+    for letter, only in zip("AB", made.only_words, strict=True):
         if only:
-            names = ", ".join(" ".join(each.key) for each in only)
-            console.print(Text(visible(f"only in {letter}: {names}")))
+            console.print(Text(visible(f"only in {letter}: {only}")))
     console.print(Text.assemble("\n", ("report  ", "dim"), visible(str(page))), soft_wrap=True)

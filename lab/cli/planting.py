@@ -16,7 +16,7 @@ def print_faults() -> int:
     console.print(f"lab run SCENARIO --fault {FORM}", markup=False)
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     for heading, rows in (
         ("KIND[=VALUE]", {_form(kind, info): info.does for kind, info in KINDS.items()}),
         ("WORKER", _workers()),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from lab import armed, interpreters, registry, runner
 from lab.cli import consoles
@@ -79,6 +78,7 @@ def run_several(tags: Sequence[str], *, everything: bool) -> Callable[[RunOption
         ):
             if given:
                 raise UsageError(f"{what} with --tag or --all", wanted="one or the other")
+        check_options(options)
         return run_many(choose(tags, everything=everything), options)
 
     return start
@@ -86,11 +86,7 @@ def run_several(tags: Sequence[str], *, everything: bool) -> Callable[[RunOption
 
 def make_request(options: RunOptions) -> runner.RunRequest:
     """Check the options against the scenario. Raises :class:`UsageError`."""
-    if options.timeout_s is not None and not options.timeout_s > 0:
-        raise UsageError(f"--timeout {options.timeout_s:g}", wanted="more than 0 seconds")
-    kinds = [*map(str, Workers), "all"]
-    if options.variant not in kinds:
-        raise UsageError(f"--variant {options.variant}", wanted="one of " + ", ".join(kinds))
+    check_options(options)
     if not options.reference:
         raise UsageError(
             "no scenario is named", wanted="a name, --tag or --all", next_step="lab list"
@@ -122,6 +118,19 @@ def make_request(options: RunOptions) -> runner.RunRequest:
         flamegraphs=options.flamegraphs,
         output=options.output,
     )
+
+
+def check_options(options: RunOptions) -> None:
+    """Check what no scenario has a say in. Raises :class:`UsageError`."""
+    seconds = options.timeout_s
+    # A record is JSON, which has no word for infinity: the run could not be read again.
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise UsageError(
+            f"--timeout {seconds:g}", wanted="more than 0 seconds, and a number that ends"
+        )
+    kinds = [*map(str, Workers), "all"]
+    if options.variant not in kinds:
+        raise UsageError(f"--variant {options.variant}", wanted="one of " + ", ".join(kinds))
 
 
 def read_faults(texts: Sequence[str]) -> tuple[Fault, ...] | None:
@@ -182,7 +191,7 @@ def print_record(record: RunRecord, page: Path, *, as_json: bool) -> None:
             "header": record.header,
             "result": record.result,
         }
-        print(msgspec.json.encode(document).decode())
+        consoles.print_json(document)
         return
     from lab.report.terminal import print_summary
 

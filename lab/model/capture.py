@@ -184,7 +184,7 @@ class Footprint(Record, frozen=True, kw_only=True):
     """The memory of the tree over a trial, and what each worker added to it.
 
     ``baseline`` was taken just before the program began, ``loaded`` when all its workers were
-    there. The added figures are (loaded - baseline) / workers.
+    there. The added figures are (loaded - baseline) / workers, which are those that were seen then.
     """
 
     samples: tuple[FootprintSample, ...]

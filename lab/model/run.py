@@ -106,6 +106,7 @@ class Trial(Record, frozen=True, kw_only=True):
     started_at: str
     outcome: Outcome
     workers: int
+    """As many as its parameter of this name asks for; 0 when it has none."""
     captures: tuple[CaptureReport, ...] = ()
     diagnosis: Diagnosis | None = None
     verdict: Verdict | None = None

@@ -28,6 +28,8 @@ from lab.store import load_snapshot
 
 _NEED = (VerdictKind.DEVIATED, VerdictKind.INCONCLUSIVE, VerdictKind.AS_EXPECTED, None)
 
+TAIL_BYTES = 4096
+
 
 @dataclass(frozen=True)
 class Column:
@@ -42,6 +44,8 @@ class Column:
     snapshot: Snapshot | None
     events: tuple[Event, ...]
     """What the history says of the shown trial, or of the last that an unfinished run began."""
+    last_words: str = ""
+    """The last line that the shown program wrote on stderr, where it ended with another status."""
 
     @property
     def slug(self) -> str:
@@ -110,6 +114,7 @@ def _column(record: RunRecord, side: Side) -> Column:
         heap_trials=tuple(trial for trial in mine if trial.purpose is Purpose.HEAP),
         snapshot=_snapshot(record, trial_id),
         events=tuple(event for event in record.history if event.trial == trial_id),
+        last_words=_last_words(record, shown) if shown else "",
     )
 
 
@@ -127,6 +132,29 @@ def _last_begun(record: RunRecord, side: Side) -> str:
     trials = [event.trial.rpartition("-") for event in record.history]
     mine = [number for slug, _, number in trials if slug == side.slug and number.isdigit()]
     return f"{side.slug}-{mine[-1]}" if mine else ""
+
+
+def _last_words(record: RunRecord, trial: Trial) -> str:
+    """Return the end of what a program complained of; that is how a traceback says what it was."""
+    if not trial.outcome.exit_code:
+        return ""
+    root = Path(record.directory).resolve()
+    for output in trial.output:
+        path = (root / output.artifact).resolve()
+        if output.stream == "stderr" and output.artifact and path.is_relative_to(root):
+            return _last_line(path)
+    return ""
+
+
+def _last_line(path: Path) -> str:
+    """Return the last line with something in it; nothing of a file that is gone."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _snapshot(record: RunRecord, trial_id: str) -> Snapshot | None:

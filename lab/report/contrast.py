@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.comparison import ResultSet
@@ -16,7 +16,7 @@ from lab.model import Answer, AnswerKind, RunRecord, Side, VerdictKind
 from lab.questions import QUESTIONS
 from lab.report.columns import Column, columns_of
 from lab.report.figures import cause_words, outcome_words, proof_spread
-from lab.report.words import UNMEASURED, duration, size
+from lab.report.words import UNMEASURED, counted, duration, size
 from lab.scenario import Workers
 from lab.store import REPORT
 
@@ -132,7 +132,16 @@ class Contrast:
 
 def contrast(results: ResultSet, page: Path) -> Contrast:
     """Return the comparison; ``page`` is the directory that the page will be in, for the links."""
-    faults = tuple(_fault(record, page) for record in results.runs)
+    return _totalled(tuple(_fault(record, page) for record in results.runs))
+
+
+def within(made: Contrast, wanted: Callable[[Row], bool]) -> Contrast:
+    """Return a comparison of the rows that are ``wanted`` and no others."""
+    kept = (replace(each, rows=tuple(filter(wanted, each.rows))) for each in made.faults)
+    return _totalled(tuple(fault for fault in kept if fault.rows))
+
+
+def _totalled(faults: tuple[Fault, ...]) -> Contrast:
     rows = [row for fault in faults for row in fault.rows]
     return Contrast(
         faults, tuple(Total(kind, tuple(row for row in rows if row.kind is kind)) for kind in KINDS)
@@ -206,12 +215,19 @@ def _debugging(totals: Sequence[Total]) -> list[str]:
     scores = _each(asked, lambda total: "{} of {} questions".format(*total.score))
     lines = [f"Answered rightly of what a debugger asks: {scores}."]
     if any(total.proved for total in totals):
-        proofs = _each(totals, lambda t: f"{t.proved} hangs in {duration(t.proof_s)} (median)")
+        proofs = _each(totals, _proofs)
         lines.append(f"Proved to be deadlocks, without waiting for a time-out: {proofs}.")
     if any(total.killed for total in totals):
         fates = _each(totals, _fate)
         lines.append(f"One worker killed while the others were stuck: {fates}.")
     return lines
+
+
+def _proofs(total: Total) -> str:
+    if not total.proved:
+        return "none"
+    median = " (median)" if total.proved > 1 else ""
+    return f"{counted(total.proved, 'hang')} in {duration(total.proof_s)}{median}"
 
 
 def _fate(total: Total) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lab.model import Footprint, Trial
+from lab.model import Footprint
+from lab.racing import counted_violations
 from lab.report.columns import Column
 from lab.report.words import (
     CAUSES,
@@ -24,6 +25,11 @@ from lab.report.words import (
     size,
     spread,
 )
+
+NAMED = 6
+"""As many workers of a cycle are named in one cell."""
+MOST_OWN = 2
+"""As many of the program's own figures stand at the top of the page; all are in the table."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,10 @@ def figures(columns: Sequence[Column]) -> list[Figure]:
         for label, meaning, value in _ROWS
     ]
     told = [row for row in rows if set(row.cells) - {UNMEASURED, ""}]
-    return [*told[:1], *observed_rows(columns), *told[1:]]
+    own = [
+        replace(row, label=row.label[:1].upper() + row.label[1:]) for row in observed_rows(columns)
+    ]
+    return [*told[:1], *own, *told[1:]]
 
 
 def observed_rows(columns: Sequence[Column]) -> list[Figure]:
@@ -52,7 +61,7 @@ def observed_rows(columns: Sequence[Column]) -> list[Figure]:
     )
     return [
         Figure(
-            name[:1].upper() + name[1:],
+            name,
             "Reported by the program itself.",
             tuple(_observed(column, name) for column in columns),
         )
@@ -136,7 +145,7 @@ def heap_words(column: Column) -> str:
 def stacks_words(column: Column) -> str:
     """Return what taking the stacks cost, and how long the target stood still for it."""
     price = column.shown.debuggability if column.shown else None
-    if price is None:
+    if price is None or not price.dumps:
         return UNMEASURED
     dumps = counted(price.dumps, "capture")
     return f"{dumps} in {duration(price.seconds)}, target paused {duration(price.paused_s)}"
@@ -154,12 +163,15 @@ def elapsed_words(column: Column) -> str:
 
 
 def stuck_words(column: Column) -> str:
-    """Return who is in the cycle, of how many."""
-    shown: Trial | None = column.shown
-    if shown is None or shown.diagnosis is None or not shown.diagnosis.cycles:
+    """Return who is in the cycle, by name; of many the first."""
+    found = column.shown.diagnosis if column.shown else None
+    if found is None or not found.cycles:
         return UNMEASURED
-    stuck = {actor for cycle in shown.diagnosis.cycles for actor in cycle}
-    return f"{len(stuck)} of {counted(shown.workers, 'worker')}"
+    labels = {actor.id: actor.label for actor in found.actors}
+    ids = list(dict.fromkeys(actor for cycle in found.cycles for actor in cycle))
+    names = sorted(labels.get(each, each) for each in ids)
+    more = [f"and {len(names) - NAMED} more"] if len(names) > NAMED else []
+    return ", ".join([*names[:NAMED], *more])
 
 
 def key_figures(column: Column) -> list[tuple[str, str]]:
@@ -167,11 +179,23 @@ def key_figures(column: Column) -> list[tuple[str, str]]:
     times = column.proof_times
     proved = "to the proof" if len(times) == 1 else f"to the proof, median of {len(times)}"
     found = [
+        *_own_figures(column),
         (duration(statistics.median(times)) if times else UNMEASURED, proved),
         (score_words(column), "questions answered"),
         (added(column, lambda f: f.added_pss_bytes), "PSS for each worker"),
     ]
     return [(value, meaning) for value, meaning in found if value != UNMEASURED]
+
+
+def _own_figures(column: Column) -> list[tuple[str, str]]:
+    """Return what the program counted, where it ended: that is what it was run for."""
+    counts = [each for each in map(counted_violations, column.trials) if each is not None]
+    if counts:
+        shown, tries = sum(k for k, _ in counts), sum(n for _, n in counts)
+        return [(f"{shown} of {tries}", "tries went wrong by chance")]
+    if column.shown is None or column.shown.diagnosis is not None:
+        return []
+    return [(_observed(column, each.name), each.name) for each in column.shown.observed[:MOST_OWN]]
 
 
 _ROWS: tuple[tuple[str, str, Callable[[Column], str]], ...] = (

@@ -17,7 +17,7 @@ from lab.report import order
 from lab.report.words import EVIDENCE, NO_HOLDERS, depends, place
 
 BOX_WIDTH, BOX_HEIGHT = 132.0, 62.0
-GAP_X, GAP_Y = 118.0, 64.0
+GAP_X, GAP_Y = 136.0, 64.0
 MARGIN, LANE = 12.0, 14.0
 LABEL, CHARACTER = 17, 7.0
 """The most characters of a line of a label, and how wide one is at most."""
@@ -35,8 +35,8 @@ class Box:
     """``actor`` or ``resource``."""
     lines: tuple[str, ...]
     tag: str
-    note: str
-    """What is said under the box: that no live holder exists."""
+    note: tuple[str, ...]
+    """What is said under the box, in lines: that no live holder exists, and why."""
     in_cycle: bool
     x: float
     y: float
@@ -125,7 +125,8 @@ def lay_out(diagnosis: Diagnosis) -> Layout:
     height = 3 * MARGIN + grid.rows * (BOX_HEIGHT + GAP_Y) - GAP_Y
     if any(box.note for box in boxes) or any(_is_routed(grid, link) for link in links):
         height += GAP_Y
-    width = max((grid.width, *(_right_end(arrow) for arrow in arrows)))
+    ends = (*map(_right_end, arrows), *map(_note_end, boxes))
+    width = max((grid.width, *ends))
     return Layout(boxes=boxes, arrows=arrows, width=width, height=height)
 
 
@@ -134,6 +135,11 @@ def _right_end(arrow: Arrow) -> float:
     if arrow.anchor != "start":
         return 0.0
     return arrow.label_at[0] + CHARACTER * min(LABEL, max(map(len, arrow.label), default=0))
+
+
+def _note_end(box: Box) -> float:
+    """Return how far to the right the note under a box reaches."""
+    return box.middle[0] + CHARACTER * max(map(len, box.note), default=0) / 2
 
 
 def _links(diagnosis: Diagnosis) -> Iterator[_Link]:
@@ -229,7 +235,7 @@ def _boxes(grid: _Grid, diagnosis: Diagnosis) -> Iterator[Box]:
         else:
             lines = (key,)
         x, y = grid.corner(cell)
-        tag, note = (tags.get(key, ""), notes.get(name, "")) if kind == "resource" else ("", "")
+        tag, note = (tags.get(key, ""), notes.get(name, ())) if kind == "resource" else ("", ())
         yield Box(name, kind, lines, tag, note, name in looped, x, y)
 
 
@@ -247,13 +253,13 @@ def short_identity(text: str) -> str:
     return found[0] if found else text
 
 
-def _notes(diagnosis: Diagnosis) -> dict[str, str]:
-    notes = {}
+def _notes(diagnosis: Diagnosis) -> dict[str, tuple[str, ...]]:
+    notes: dict[str, tuple[str, ...]] = {}
     for edge in diagnosis.edges:
         if edge.no_holder is not None:
-            notes[f"resource:{edge.resource}"] = f"no live holder: {NO_HOLDERS[edge.no_holder]}"
+            notes[f"resource:{edge.resource}"] = ("no live holder:", NO_HOLDERS[edge.no_holder])
         elif edge.holder is None:
-            notes[f"resource:{edge.resource}"] = "holder unknown"
+            notes[f"resource:{edge.resource}"] = ("holder unknown",)
     return notes
 
 

@@ -116,14 +116,15 @@ def _box(box: Box) -> Markup:
 
 def _extras(box: Box) -> list[Markup]:
     """Return the letter of a resource, and the note under it."""
-    extras = []
+    x, y = box.middle
+    below = y + BOX_HEIGHT / 2 + 16
+    extras = [
+        element("text", line, x=x, y=below + 14 * index, text_anchor="middle", class_="note")
+        for index, line in enumerate(box.note)
+    ]
     if box.tag:
         extras += [
             element("circle", cx=box.x, cy=box.y, r=11, class_="tag"),
             element("text", box.tag, x=box.x, y=box.y + 4, text_anchor="middle", class_="letter"),
         ]
-    if box.note:
-        x, y = box.middle
-        below = y + BOX_HEIGHT / 2 + 16
-        extras.append(element("text", box.note, x=x, y=below, text_anchor="middle", class_="note"))
     return extras

@@ -21,15 +21,24 @@ type Span = tuple[int, int, str]
 
 def highlighted(source: str) -> list[Markup]:
     """Return each line of ``source`` as HTML; what is no Python is escaped and left plain."""
-    lines = source.splitlines()
+    lines = lines_of(source)
     spans = _spans(source, lines)
     return [_line(line, sorted(spans.get(number, ()))) for number, line in enumerate(lines, 1)]
+
+
+def lines_of(source: str) -> list[str]:
+    """Return the lines of ``source`` as Python counts them.
+
+    ``str.splitlines`` also breaks at form feeds and other separators, which a line may hold: the
+    lines after one would be shown under the wrong numbers.
+    """
+    return [line.removesuffix("\n") for line in io.StringIO(source, newline=None)]
 
 
 def _spans(source: str, lines: list[str]) -> dict[int, list[Span]]:
     found: dict[int, list[Span]] = defaultdict(list)
     try:
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        for token in tokenize.generate_tokens(io.StringIO(source, newline=None).readline):
             kind = _KINDS.get(token.type, "")
             if token.type == tokenize.NAME and keyword.iskeyword(token.string):
                 kind = "k"

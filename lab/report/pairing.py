@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.comparison import ResultSet
 from lab.model import ClaimVerdict, Figure
-from lab.report.contrast import Contrast, Row, contrast
+from lab.report.contrast import Contrast, Row, contrast, within
 from lab.report.words import duration, quantity, size
 
 UNEQUAL = 1.2
@@ -83,6 +83,7 @@ class Pairing:
 
     names: tuple[str, str]
     sides: tuple[Contrast, Contrast]
+    """Each side's answer, from the faults that both have."""
     pairs: tuple[Pair, ...]
     claims: tuple[ClaimPair, ...]
 
@@ -97,12 +98,23 @@ class Pairing:
         return [pair for pair in self.pairs if pair.differences]
 
     @property
+    def alike(self) -> list[Pair]:
+        """The faults that both sides have, without a difference."""
+        return [pair for pair in self.shared if not pair.differences]
+
+    @property
     def only(self) -> tuple[list[Pair], list[Pair]]:
         """The faults that only one side has: (before, after)."""
         return (
             [pair for pair in self.pairs if pair.after is None],
             [pair for pair in self.pairs if pair.before is None],
         )
+
+    @property
+    def only_words(self) -> tuple[str, str]:
+        """The same in words, each scenario once: ``deadlock processes (fork), threads; ...``."""
+        before, after = (_in_words(pair.key for pair in pairs) for pairs in self.only)
+        return before, after
 
 
 def pair(before: ResultSet, after: ResultSet, page: Path) -> Pairing:
@@ -113,9 +125,10 @@ def pair(before: ResultSet, after: ResultSet, page: Path) -> Pairing:
     sides = contrast(before, page), contrast(after, page)
     one, two = (_rows(side) for side in sides)
     keys = sorted(one.keys() | two.keys())
+    shared = [row for rows in (one, two) for key, row in rows.items() if key in one and key in two]
     return Pairing(
         names=(before.name, after.name),
-        sides=sides,
+        sides=(within(sides[0], shared.__contains__), within(sides[1], shared.__contains__)),
         pairs=tuple(Pair(key, one.get(key), two.get(key)) for key in keys),
         claims=tuple(_claims(before, after)),
     )
@@ -128,6 +141,13 @@ def _rows(side: Contrast) -> dict[Key, Row]:
         for row in fault.rows:
             found.setdefault((row.scenario, row.side.variant.label), row)
     return found
+
+
+def _in_words(keys: Iterable[Key]) -> str:
+    variants: dict[str, list[str]] = {}
+    for scenario, variant in keys:
+        variants.setdefault(scenario, []).append(variant)
+    return "; ".join(f"{scenario} {', '.join(each)}" for scenario, each in variants.items())
 
 
 def _claims(before: ResultSet, after: ResultSet) -> Iterable[ClaimPair]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lab.model import Diagnosis, Frame, ScenarioInfo, Snapshot, SourceLine, ThreadStack
 from lab.report import order
+from lab.report.highlight import lines_of
 from lab.report.words import file_name, listed, natural, shorten
 
 CONTEXT = 3
@@ -99,7 +100,7 @@ def excerpts(diagnosis: Diagnosis | None, sources: Mapping[str, str]) -> list[Ex
         if text is None:
             found += [_bare(diagnosis, file, number, marks) for number in numbers]
         else:
-            lines = text.splitlines()
+            lines = lines_of(text)
             found += [_cut(file, lines, group, marks) for group in _groups(numbers)]
     return [excerpt for excerpt in found if excerpt.lines]
 

@@ -50,10 +50,13 @@ from lab.report.words import (
     place,
     proof_words,
     sentence,
+    shorten,
     visible,
 )
 
 MOST_WAITS = 12
+LAST_WORDS = 160
+"""Characters of what a program that ended badly said last."""
 
 type _Line = tuple[int, Text]
 """(indent, text)."""
@@ -155,7 +158,7 @@ def _rows(columns: tuple[Column, ...]) -> Iterator[tuple[str, list[Text]]]:
             yield label, [Text(visible(cell)) for cell in cells]
         if label == "outcome":
             for row in observed_rows(columns):
-                yield row.label.lower(), [Text(visible(cell)) for cell in row.cells]
+                yield visible(row.label), [Text(visible(cell)) for cell in row.cells]
 
 
 def _verdicts(column: Column) -> Text:
@@ -210,6 +213,8 @@ def _waits(column: Column) -> Iterator[_Line]:
     diagnosis = trial.diagnosis
     if diagnosis is None:
         yield 2, Text(visible(sentence(proof_words(trial.outcome))))
+        if column.last_words:
+            yield 2, Text(f"its last words: {visible(shorten(column.last_words, LAST_WORDS))}")
     else:
         yield from told(diagnosis)
     for capture in _captures(column):

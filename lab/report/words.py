@@ -230,6 +230,8 @@ def experiment_words(experiment: StopExperiment | None) -> str:
     gone = f"{experiment.victim} gone after {duration(experiment.stopped_s)}"
     if experiment.whole_process_died:
         return f"{gone}, and the whole process with it"
+    if not experiment.others:
+        return f"{gone}; nobody else was stuck; then {experiment.afterwards}"
     finished = f"{experiment.others_finished} of {counted(experiment.others, 'other')} finished"
     return f"{gone}; {finished}; then {experiment.afterwards}"
 

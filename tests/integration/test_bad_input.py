@@ -56,7 +56,12 @@ def run_mine(path: Path, *options: str) -> tuple[Done, RunRecord]:
         (["run", "deadlock", "--variant", "threads", "--start-method", "fork"], ["--start-method"]),
         (["run", "deadlock", "--timeout", "0"], ["--timeout 0", "more than 0"]),
         (["run", "deadlock", "--timeout", "nan"], ["--timeout nan", "more than 0"]),
-        (["run", "deadlock", "--repeat", "0"], ["--repeat"]),
+        (["run", "deadlock", "--timeout", "inf"], ["--timeout inf", "a number that ends"]),
+        (["run", "--tag", "deadlock", "--variant", "fibres"], ["--variant fibres", "threads"]),
+        (["run", "deadlock", "--fault", "raise=Nope:main@start"], ["'Nope'", "built-in exception"]),
+        (["run", "deadlock", "--repeat", "0"], ["--repeat", "not '0'"]),
+        (["run", "deadlock", "--workers", "two"], ["'--workers'", "integer, not 'two'"]),
+        (["run", "deadlock", "--start-method", "x"], ["'x' is not one of 'fork'"]),
         (["run", "./nowhere.py"], ["no file nowhere.py"]),
         (["run"], ["no scenario is named", "--tag or --all", "lab list"]),
         (["walk"], ["No such command 'walk'", "lab --help"]),
@@ -77,6 +82,39 @@ def test_a_scenario_that_raises_on_import(tmp_path):
     done = lab("run", write(tmp_path, after="1 / 0"))
     assert done.code == 2
     assert "ZeroDivisionError: division by zero" in done.complaint
+
+
+@pytest.mark.parametrize("start", [("-m", "lab"), ("-I", "-c", "from lab.cli import main; main()")])
+def test_a_module_in_the_current_directory_needs_no_installation(tmp_path, start):
+    (tmp_path / "mine").mkdir()
+    write(tmp_path / "mine").rename(tmp_path / "mine" / "lab_sample.py")
+    words = ("run", "mine.lab_sample:MINE", "--variant", "threads", "--no-heap")
+    done = subprocess.run(
+        [sys.executable, *start, *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+STARTS = """
+import subprocess
+for _ in range(2):
+    subprocess.Popen(["sh", "-c", "setsid sleep 3600 & exec sleep 3600"], start_new_session=True)
+print("printed")
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "code"), [("", 0), ("1 / 0", 2), ("os._exit(0)", 2), ("os.kill(os.getpid(), 9)", 2)]
+)
+def test_an_import_leaves_no_process_and_prints_on_stderr(tmp_path, then, code):
+    done = lab("show", write(tmp_path, after=STARTS + then))  # what is left fails every test
+    assert done.code == code, done.err
+    assert "printed" not in done.out.partition("Source")[0]
 
 
 def test_an_output_directory_that_cannot_be_written(tmp_path):
@@ -104,6 +142,9 @@ def test_a_program_that_raises_is_shown_by_its_own_output(tmp_path):
         (Path(record.directory) / out.artifact).read_text() for out in trial.output if out.artifact
     )
     assert "RuntimeError: so it goes" in text
+    assert "its last words: RuntimeError: so it goes" in done.out
+    page = (Path(record.directory) / store.REPORT).read_text()
+    assert "Its last words: <code>RuntimeError: so it goes</code>" in page
 
 
 def test_a_scenario_that_exits_on_import_in_the_target_only(tmp_path):

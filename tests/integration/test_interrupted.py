@@ -73,7 +73,9 @@ def test_a_signal_ends_the_lab_by_way_of_reaping(run, eventually, number):
     process.send_signal(number)
     _, complaint = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 130
-    assert "interrupted" in complaint
+    (directory,) = (output / "mine").iterdir()
+    assert "interrupted; nothing was left running" in complaint
+    assert f"lab report {directory}" in complaint
     assert "Traceback" not in complaint
     assert not [pid for pid in tree if procfs.stat(pid)]
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from lab import registry
+from lab import importing, registry
 from lab.cli import run_command_line
 from lab.errors import UsageError
 
@@ -116,9 +116,18 @@ def test_a_module_that_does_not_import_is_named_with_its_reason(write, source, m
 
 
 def test_a_module_that_never_ends_its_import(write, monkeypatch):
-    monkeypatch.setattr(registry, "IMPORT_LIMIT_S", 0.2)
+    monkeypatch.setattr(importing, "LIMIT_S", 0.2)
     with pytest.raises(UsageError, match=r"did not end within 0\.2 s"):
         registry.find(str(write("import time\nwhile True: time.sleep(1)")))
+
+
+def test_a_file_whose_name_no_module_can_have(tmp_path):
+    path = tmp_path / "my.scenario.py"
+    path.write_text(GOOD)
+    with pytest.raises(
+        UsageError, match=r"'my\.scenario', for its dots; wanted: .*my_scenario\.py"
+    ):
+        registry.find(str(path))
 
 
 def test_a_file_that_would_shadow_a_module(tmp_path):

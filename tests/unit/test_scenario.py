@@ -87,6 +87,17 @@ def test_a_number_that_is_none_is_refused(text):
     assert not math.isnan(rate.default)
 
 
+def test_a_number_that_no_record_can_hold_is_refused():
+    with pytest.raises(UsageError, match="rate=inf"):
+        Parameter("rate", 0.5, "a share").parse("inf")
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan])
+def test_a_time_limit_that_limits_nothing_is_refused(seconds):
+    with pytest.raises(UsageError, match="timeout_s"):
+        make(timeout_s=seconds)
+
+
 def test_choices():
     mode = Parameter("mode", "fast", "which", choices=("fast", "slow"))
     assert mode.parse("slow") == "slow"

@@ -116,3 +116,30 @@ def test_a_newer_schema_asks_for_a_newer_lab(run):
     (run.root / store.HEADER).write_bytes(msgspec.json.encode(newer))
     with pytest.raises(UsageError, match="a newer lab"):
         store.load(run.root)
+
+
+def test_the_version_is_looked_at_before_the_fields_that_it_may_lack(run):
+    for version, remedy in ((99, "a newer lab"), (0, "the lab that wrote it")):
+        (run.root / store.HEADER).write_text(f'{{"schema_version": {version}}}')
+        with pytest.raises(UsageError, match=f"schema version {version}; wanted: 1; .*{remedy}"):
+            store.load(run.root)
+
+
+@pytest.mark.parametrize("data", [b"garbage", b"\xff\xfe", b"[]", b"null", b""])
+def test_what_is_no_record_is_named_with_the_schema_that_describes_it(run, data):
+    (run.root / store.HEADER).write_bytes(data)
+    with pytest.raises(UsageError, match=r"cannot read .*run\.json.*lab schema run"):
+        store.load(run.root)
+
+
+def test_a_file_in_place_of_a_directory_holds_no_run(tmp_path):
+    (tmp_path / "page.html").write_text("")
+    with pytest.raises(UsageError, match=r"holds no run\.json"):
+        store.load(tmp_path / "page.html")
+
+
+def test_claims_that_cannot_be_read_are_left_out(tmp_path):
+    for name, data in (("old", b'{"schema_version": 0}'), ("torn", b"{")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / store.CLAIMS).write_bytes(data)
+    assert store.newest_claims(tmp_path) == (None, None)

@@ -12,7 +12,7 @@ from lab import registry, runner
 from lab.claims.measure.contained import Step
 from lab.claims.measure.plan import PROGRAMS
 from lab.claims.terms import FORK, LEAK, THREADS
-from lab.errors import LabError
+from lab.errors import InterruptedRunError, LabError
 from lab.hunts import contained
 from lab.model import (
     Interpreter,
@@ -63,6 +63,8 @@ def try_faults(
             try:
                 tried += _try(found, output, interpreter)
                 continue
+            except InterruptedRunError:
+                raise
             except LabError as error:
                 reason = error.line()
         missing += [

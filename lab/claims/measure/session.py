@@ -14,7 +14,7 @@ from lab.claims.measure.contained import Patience, Step, run_once
 from lab.claims.measure.plan import BATCHES, FAULTS, HEAP, HUNT, NEEDS, Batch, Scale
 from lab.claims.measure.samples import Samples
 from lab.claims.terms import BUSY
-from lab.errors import LabError
+from lab.errors import InterruptedRunError, LabError
 from lab.interpreters import own
 from lab.machine import describe_machine
 from lab.model import (
@@ -104,6 +104,8 @@ class Session:
         self._runs += 1
         try:
             self._samples.add(step, self._run_once(step))
+        except InterruptedRunError:
+            raise
         except LabError as error:
             self._samples.miss(step, error.line())
 
@@ -117,6 +119,8 @@ class Session:
             try:
                 found = library.hunt_race(self._directory.captures(f"hunt-{seed}"), seed)
                 self._samples.add(library.RACE, found)
+            except InterruptedRunError:
+                raise
             except LabError as error:
                 self._samples.miss(library.RACE, error.line())
 
@@ -125,6 +129,8 @@ class Session:
         try:
             for step, observed in library.profile_heaps(self._root / "runs", self._interpreter):
                 self._samples.add(step, observed)
+        except InterruptedRunError:
+            raise
         except LabError as error:
             self._samples.miss(library.HEAPS[0], error.line())
 

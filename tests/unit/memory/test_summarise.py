@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.capture.footprint import summarise
+from lab.capture.footprint import count_workers, summarise
 from lab.model import FootprintSample
+from lab.scenario import Workers
 
 SIZES = st.integers(min_value=0, max_value=1 << 40)
 
@@ -97,3 +98,27 @@ def test_no_sample_at_all_is_no_error():
     found = summarise([], baseline_s=0.0, loaded_s=0.0, workers=2)
     assert found.samples == ()
     assert found.baseline_pss_bytes is None
+
+
+def seen(at_s, pid, threads=1, label="python"):
+    return FootprintSample(
+        at_s=at_s, pid=pid, label=label, rss_bytes=9, pss_bytes=9, uss_bytes=9, threads=threads,
+        fds=3,
+    )  # fmt: skip
+
+
+def test_threads_are_counted_in_the_processes_that_were_there_before():
+    taken = [seen(0.0, 1), seen(1.0, 1, threads=4), seen(1.0, 2, threads=7)]
+    assert count_workers(taken, baseline_s=0.0, loaded_s=1.0, kind=Workers.THREADS) == 3
+
+
+def test_processes_are_counted_without_the_helpers_of_multiprocessing():
+    new = [seen(1.0, 3, label="resource tracker"), seen(1.0, 4, label="forkserver"), seen(1.0, 5)]
+    taken = [seen(0.0, 1), seen(1.0, 1, threads=4), seen(1.0, 2), *new]
+    assert count_workers(taken, baseline_s=0.0, loaded_s=1.0, kind=Workers.PROCESSES) == 2
+
+
+def test_a_program_that_was_seen_without_workers_has_none():
+    for kind in Workers:
+        for taken in ([seen(0.0, 1)], [seen(0.0, 1, threads=2), seen(1.0, 1)]):
+            assert count_workers(taken, baseline_s=0.0, loaded_s=1.0, kind=kind) == 0

@@ -76,6 +76,21 @@ def test_the_totals_add_up_what_the_rows_say(tmp_path: Path) -> None:
     assert any("questions" in line for line in made.headlines)
 
 
+def test_a_kind_of_worker_without_a_proof_has_none_and_no_time(tmp_path: Path) -> None:
+    made = contrast(ResultSet("", (sets.record(tmp_path, variants=(runs.FORK,)),)), tmp_path)
+    (line,) = [line for line in made.headlines if line.startswith("Proved")]
+    assert "threads none; processes 1 hang in 49 ms." in line
+
+
+def test_two_sets_are_compared_over_the_faults_that_both_have(tmp_path: Path) -> None:
+    both, more = sets.record(tmp_path), sets.record(tmp_path, "philosophers", id="p")
+    made = pair(ResultSet("a", (both,)), ResultSet("b", (both, more)), tmp_path)
+    assert made.sides[0].headlines == made.sides[1].headlines
+    assert made.only_words == ("", "philosophers processes (fork), threads")
+    apart = pair(ResultSet("a", (both,)), ResultSet("b", (more,)), tmp_path)
+    assert [side.headlines for side in apart.sides] == [[], []]
+
+
 def test_rows_lead_to_the_page_of_their_run(tmp_path: Path) -> None:
     record = sets.record(tmp_path)
     (Path(record.directory) / "report.html").write_text("page")

@@ -56,6 +56,9 @@ def check(layout: Layout, diagnosis: Diagnosis) -> None:
     for box in layout.boxes:
         assert box.x >= 0
         assert box.x + BOX_WIDTH <= layout.width
+        for line in box.note:
+            assert box.middle[0] - CHARACTER * len(line) / 2 >= 0
+            assert box.middle[0] + CHARACTER * len(line) / 2 <= layout.width
         assert box.y >= 0
         assert box.y + BOX_HEIGHT <= layout.height
 

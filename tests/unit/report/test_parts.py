@@ -7,12 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lab.model import Footprint, FootprintSample, VerdictKind
+from lab.model import Footprint, FootprintSample, Outcome, Output, VerdictKind
 from lab.report.charts import added_chart, over_time_chart
 from lab.report.columns import choose, columns_of
 from lab.report.files import describe, trial_files
 from lab.report.memory import sweeps, tree_pss
 from lab.report.sources import excerpts, sources_of, stacks
+from lab.scenario import OutcomeKind
 from tests.unit.report import runs
 from tests.unit.report.structure import structure
 
@@ -135,3 +136,28 @@ def test_a_trial_s_files_come_once_each(tmp_path: Path) -> None:
     names = [file.path for file in trial_files(record, [record.result.trials[0], None])]
     assert len(names) == len(set(names)) == 4
     assert all(name.startswith("captures/threads-1/") for name in names)
+
+
+def test_a_form_feed_in_the_source_moves_no_line() -> None:
+    source = "\x0c" + runs.SOURCE.replace("\n", "\u2028\n", 1)
+    (excerpt, *_) = excerpts(runs.diagnosis(runs.THREADS), {runs.FILE: source})
+    shown = {line.number: line.text for line in excerpt.lines}
+    assert shown[runs.WANTS] == runs.SOURCE.split("\n")[runs.WANTS - 1]
+
+
+@pytest.mark.parametrize(
+    ("artifact", "said"),
+    [("captures/t/stderr.txt", "ValueError: 3"), ("../secret.txt", ""), ("gone.txt", ""), ("", "")],
+)
+def test_the_last_words_come_from_the_run_and_from_nowhere_else(tmp_path, artifact, said):
+    ended = Outcome(kind=OutcomeKind.EXITED, elapsed_s=1.0, exit_code=1)
+    output = (Output(stream="stderr", artifact=artifact),)
+    trial = msgspec.structs.replace(
+        runs.deadlocked(runs.THREADS), outcome=ended, diagnosis=None, output=output
+    )
+    record = runs.write(tmp_path, [trial])
+    folder = Path(record.directory)
+    (folder / "captures/t").mkdir()
+    (folder / "captures/t/stderr.txt").write_text("Traceback\nValueError: 3\n\n")
+    (folder.parent / "secret.txt").write_text("secret")
+    assert columns_of(record)[0].last_words == said

@@ -9,8 +9,10 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from lab.model import AnswerKind, Hunted, VerdictKind
+from lab.model import AnswerKind, Hunted, Observation, VerdictKind
 from lab.racing import answer_of_race, counted_violations
+from lab.report.columns import columns_of
+from lab.report.figures import key_figures
 from lab.report.html import render
 from lab.report.race import facts
 from lab.report.terminal import print_summary
@@ -95,6 +97,23 @@ def test_the_page_tells_the_interleaving_and_links_to_it(tmp_path: Path) -> None
     assert "./hunt/report.html" in page
     assert "lost_update.py:24 reads accounts[number]" in page
     assert 'href="#race"' in page
+
+
+def test_the_first_screen_says_how_often_chance_showed_it_and_what_the_hunt_found(tmp_path) -> None:
+    summary = render(race_run(tmp_path)).partition('id="figures-title"')[0]
+    assert "tries went wrong by chance" in summary
+    assert "Hunted as a test of threads: found after 4 executions" in summary
+
+
+def test_a_program_that_ended_and_is_no_race_has_its_own_figures_there(tmp_path: Path) -> None:
+    own = (Observation(name="PSS a worker", value=2048, unit="bytes"),)
+    trial = msgspec.structs.replace(raced(runs.THREADS, 0), observed=own)
+    column, *_ = columns_of(runs.write(tmp_path, [trial]))
+    assert key_figures(column)[0] == ("2.0 KiB", "PSS a worker")
+    out = io.StringIO()
+    console = Console(file=out, width=100, color_system=None)
+    print_summary(runs.write(tmp_path / "again", [trial]), console, None)
+    assert "PSS a worker" in out.getvalue(), "an acronym keeps its capitals"
 
 
 def test_a_run_without_a_hunt_has_no_such_section(tmp_path: Path) -> None:

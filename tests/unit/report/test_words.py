@@ -126,6 +126,7 @@ def test_what_stopping_one_worker_did() -> None:
         return words.experiment_words(StopExperiment(**{**given, **changes}))
 
     assert tried() == "w gone after 4.0 ms; 1 of 2 others finished; then running"
+    assert tried(others=0) == "w gone after 4.0 ms; nobody else was stuck; then running"
     assert tried(whole_process_died=True) == "w gone after 4.0 ms, and the whole process with it"
     assert tried(stopped_s=None) == "w could not be stopped"
     assert words.experiment_words(None) == "not tried"
