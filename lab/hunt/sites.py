@@ -310,14 +310,17 @@ class Scope:
 
     def covers(self, code: CodeType) -> bool:
         """Whether ``code`` was compiled from a file under one of the roots."""
-        filename = code.co_filename
+        return self.holds(code.co_filename) and code.co_name != "<module>"
+
+    def holds(self, filename: str) -> bool:
+        """Whether a file lies under one of the roots."""
         known = self._known.get(filename)
         if known is None:
             known = self._known[filename] = self._decide(filename)
-        return known and code.co_name != "<module>"
+        return known
 
     def _decide(self, filename: str) -> bool:
-        if filename.startswith(("<", self._ours)):
+        if filename.startswith(("<", self._ours)) or not filename.startswith(self._roots):
             return False
         path = PurePath(filename)
         below = [root for root in self._roots if path.is_relative_to(root)]
