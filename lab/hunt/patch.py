@@ -22,6 +22,7 @@ from typing import Any
 from lab.hunt import (
     _real,
     clock,
+    dates,
     locks,
     numbering,
     pipes,
@@ -52,6 +53,7 @@ def _stand_ins() -> list[tuple[Any, Any]]:
         (time.perf_counter_ns, clock.perf_counter_ns),
         (time.time, clock.wall),
         (time.time_ns, clock.wall_ns),
+        *dates.STAND_INS,
         *sockets.STAND_INS,
         *pipes.STAND_INS,
         *selecting.STAND_INS,
