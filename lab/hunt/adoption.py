@@ -9,11 +9,12 @@ from __future__ import annotations
 import gc
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 from typing import Any, Final
 
 from lab.hunt import _real, locks
+from lab.hunt.operand import attributes
 
 OURS: Final = "lab.hunt"
 # Their locks guard the interpreter's own bookkeeping; no switch happens while one is held.
@@ -181,25 +182,6 @@ def class_of(namespace: dict[Any, Any]) -> type | None:
 
 
 _owners: dict[int, type] = {}  # found by looking at every object there is: not for each hunt anew
-
-
-def attributes(holder: Any) -> Iterator[tuple[str, Any]]:
-    """Yield an instance's own attributes without running any code of its class."""
-    try:
-        own = object.__getattribute__(holder, "__dict__")
-    except AttributeError:
-        own = {}
-    if type(own) is dict:
-        yield from list(own.items())
-    for kind in type(holder).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            descriptor = kind.__dict__.get(name)
-            if descriptor is not None and type(descriptor).__name__ == "member_descriptor":
-                try:
-                    yield name, descriptor.__get__(holder)
-                except AttributeError:
-                    continue
 
 
 def _setter(holder: Any) -> Callable[[str, Any], None]:

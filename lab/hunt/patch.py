@@ -31,9 +31,10 @@ from lab.hunt import (
     sockets,
     threads,
 )
-from lab.hunt.adoption import OURS, Adoption, attributes, class_of, is_module_of
+from lab.hunt.adoption import OURS, Adoption, class_of, is_module_of
 from lab.hunt.engine import Engine
 from lab.hunt.locks import Bench
+from lab.hunt.operand import attributes
 
 Undo = Callable[[], object]
 
