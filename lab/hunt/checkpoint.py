@@ -4,8 +4,9 @@ A test is run thousands of times in one process. A singleton made on first use, 
 pool of threads started in a module's variable would be there from the second execution on: the race
 to make it would be over, and the threads in it dead. So what the modules in scope hold is noted
 before the first execution (their variables, the attributes of their classes, closures, defaults,
-and what lies in containers and in instances below), and what changed is put back before each later
-one, and at the end. Only places that were seen to change are looked at every time.
+and what lies in containers and in instances below; and idle pools of threads, whoever has them).
+What changed is put back before each later one, and at the end. Only places that were seen to change
+are looked at every time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import CellType, FunctionType, MemberDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.hunt.adoption import OURS
+from lab.hunt.adoption import OURS, idle_pools
+from lab.hunt.queues import SimpleQueue
 
 if TYPE_CHECKING:
     from lab.hunt.sites import Scope
@@ -31,10 +33,10 @@ _MAPPINGS: Final = (dict, OrderedDict, defaultdict, Counter)
 _ROWS: Final = (list, deque, bytearray)
 _KINDS: Final = frozenset((*_MAPPINGS, *_ROWS, set, CellType))
 _FIXED: Final = (tuple, frozenset)
-# Of the interpreter's own classes: those made to be shared by threads.
+# Not the test's own classes: those made to be shared by threads.
 _SHARED: Final = (
     threading.Event, threading.Condition, threading.Semaphore, threading.Barrier, queue.Queue,
-    ThreadPoolExecutor,
+    ThreadPoolExecutor, SimpleQueue,
 )  # fmt: skip
 _CACHE: Final = type(functools.lru_cache(lambda: None))
 _UNTOUCHED: Final = (threading.Thread, threading.local, ModuleType)
@@ -65,7 +67,7 @@ class Checkpoint:
         """Note what is there now."""
         modules = [each for each in list(sys.modules.values()) if self._in_scope(each)]
         self._names = frozenset(module.__name__ for module in modules)
-        level: list[Any] = [vars(module) for module in modules]
+        level: list[Any] = [*(vars(module) for module in modules), *idle_pools()]
         while level and len(self._noted) < _MOST:
             level = [inner for each in level for inner in self._note(each)]
 
@@ -159,7 +161,7 @@ class Checkpoint:
             own = object.__getattribute__(thing, "__dict__")
         except AttributeError:
             own = None
-        if type(own) is dict:
+        if type(own) is dict and not own.get("_waiters"):  # of a thread outside: not to be lost
             self._kept.append(thing)
             yield own
         for slot in _slots(thing):

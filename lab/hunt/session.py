@@ -54,7 +54,7 @@ class Session:
             self.engine.events = events
             self.engine.seed(seed)
         self.monitor = Monitor(self.engine, scope, model)
-        self._patches = Patches(self.engine, self.monitor.traces)
+        self._patches = Patches(self.engine, self.monitor.traces, scope.covers)
         self._channels = self.engine.channels = Channels(self.engine, stall)
         self._watchdog = Watchdog(self.engine, stall)
         self.checkpoint = Checkpoint(scope)

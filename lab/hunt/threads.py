@@ -189,6 +189,12 @@ def _ended() -> tuple[str, Any]:
 _MARK, _ENDED = _ended()
 
 
+def never_ran(thread: Any) -> None:
+    """Leave a thread that was started, but never came to run, as one that ended."""
+    if thread is not None:
+        setattr(thread, _MARK, _ENDED)
+
+
 def start_new_thread(
     function: Callable[..., object],
     args: tuple[Any, ...],
