@@ -9,11 +9,13 @@ from __future__ import annotations
 import gc
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 from typing import Any, Final
 
 from lab.hunt import _real, locks
+from lab.hunt.operand import attributes
 
 OURS: Final = "lab.hunt"
 # Their locks guard the interpreter's own bookkeeping; no switch happens while one is held.
@@ -90,7 +92,8 @@ class Adoption:
             new = self._new(value, holder, key)
             if new is not None:
                 put(key, new)
-                self._undo.append(_inverse(put, key, new, value))
+                row = holder if type(holder) in (list, deque) else None
+                self._undo.append(_inverse(put, key, new, value, row))
 
     def _new(self, value: Any, holder: Any, key: Any) -> Any:
         """Return what stands for ``value``, None if it is not among those looked for."""
@@ -115,6 +118,13 @@ class Adoption:
             lock = kind.adopt(real, f"{kind.kind} {_owner_name(holder)}{key}")
             self._wrapped[id(real)] = lock
         return lock
+
+
+def idle_pools() -> list[Any]:
+    """Return the pools of threads that wait, without a thread, for their first work."""
+    kind: Any = ThreadPoolExecutor
+    pools = [each for each in gc.get_referrers(kind) if type(each) is kind]
+    return [pool for pool in pools if not pool._threads and pool._work_queue.empty()]
 
 
 def _existing_locks() -> list[Any]:
@@ -142,11 +152,23 @@ def _referents(each: Any) -> Iterable[Any]:
 
 
 def _inverse(
-    put: Callable[[Any, Any], object], key: Any, new: Any, old: Any
+    put: Callable[[Any, Any], object], key: Any, new: Any, old: Any, row: Any
 ) -> Callable[[], object]:
+    if row is not None:
+        return lambda: _put_back(row, new, old)
     if getattr(put, "exchanges", False):
         return lambda: put(new, old)
     return lambda: put(key, old)
+
+
+def _put_back(row: list[Any] | deque[Any], new: Any, old: Any) -> None:
+    """Give ``row`` the real lock back, if the stand-in is there still, wherever it is by now.
+
+    A condition's row of waiters moves on; to overwrite another waiter is to lose its wake-up.
+    """
+    for at, each in enumerate(row):
+        if each is new:
+            row[at] = old
 
 
 def _exchange(holder: set[Any]) -> Callable[[Any, Any], object]:
@@ -181,25 +203,6 @@ def class_of(namespace: dict[Any, Any]) -> type | None:
 
 
 _owners: dict[int, type] = {}  # found by looking at every object there is: not for each hunt anew
-
-
-def attributes(holder: Any) -> Iterator[tuple[str, Any]]:
-    """Yield an instance's own attributes without running any code of its class."""
-    try:
-        own = object.__getattribute__(holder, "__dict__")
-    except AttributeError:
-        own = {}
-    if type(own) is dict:
-        yield from list(own.items())
-    for kind in type(holder).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            descriptor = kind.__dict__.get(name)
-            if descriptor is not None and type(descriptor).__name__ == "member_descriptor":
-                try:
-                    yield name, descriptor.__get__(holder)
-                except AttributeError:
-                    continue
 
 
 def _setter(holder: Any) -> Callable[[str, Any], None]:

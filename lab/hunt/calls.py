@@ -20,9 +20,19 @@ _VALUES: Final = frozenset((
 ))
 _PURE: Final = frozenset(id(function) for function in (
     range, isinstance, issubclass, callable, id, type, object, super, property, staticmethod,
-    classmethod, print, chr, ord, hex, bin, oct,
+    classmethod, chr, ord, hex, bin, oct,
+))
+# Modules whose functions do nothing to the world, only to what they are given.
+_SEALED: Final = frozenset((
+    "builtins", "math", "cmath", "_operator", "operator", "_struct", "binascii", "zlib", "_hashlib",
+    "unicodedata", "_string", "_codecs", "_sre", "_thread", "time", "sys", "itertools",
+    "_functools", "_json", "_bisect", "_heapq", "_collections", "_abc", "_typing", "_weakref",
+    "marshal",
 ))
 # fmt: on
+_UNSEALED: Final = frozenset(
+    id(function) for function in (print, input, exec, eval, __import__, breakpoint)
+)
 
 
 class Calls:
@@ -48,8 +58,9 @@ class Calls:
             return True
         if kind is BuiltinFunctionType:
             owner = function.__self__
-            subject = first if owner is None or isinstance(owner, ModuleType) else owner
-            return type(subject) in _VALUES
+            if owner is None or isinstance(owner, ModuleType):
+                return type(first) in _VALUES and _sealed(function)
+            return type(owner) in _VALUES
         if isinstance(function, type):
             return type(first) in _VALUES or not hasattr(type(first), "__iter__")
         return kind in _METHODS and type(first) in _VALUES
@@ -61,6 +72,10 @@ class Calls:
             known = (code, is_ours(function) or self._scope.covers(code))
             self._quiet[id(code)] = known
         return known[1]
+
+
+def _sealed(function: Any) -> bool:
+    return function.__module__ in _SEALED and id(function) not in _UNSEALED
 
 
 def python_code(function: Any) -> CodeType | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.hunt import deadlock
+from lab.hunt import deadlock, strangers
 from lab.hunt.schedule import ENDED
 
 if TYPE_CHECKING:
@@ -28,10 +28,13 @@ def settle(engine: Engine, main: Task) -> None:
 
 def expel(engine: Engine, main: Task) -> None:
     """Make every thread that is left leave, one at a time."""
+    from lab.hunt.threads import never_ran
+
     for task in engine.tasks[1:]:
         if task.done or task.lost:
             continue
         if not task.started:
+            never_ran(task.thread)
             engine.release(task)
             continue
         engine.current = task
@@ -42,6 +45,7 @@ def expel(engine: Engine, main: Task) -> None:
 def deadlocked(engine: Engine, left: list[Task], *, after_body: bool) -> None:
     """Threads ``left`` cannot go on: a failure, unless something outside may yet help them."""
     doubt = engine.channels.doubt() if engine.channels is not None else None
+    doubt = doubt or strangers.doubt(engine)
     if doubt is not None:
         engine.stuck = doubt
     else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from lab.hunt import _real
@@ -34,12 +34,13 @@ class _Bench:
     An instance, for to change a class makes the interpreter forget what it knows of all its users.
     """
 
-    __slots__ = ("engine", "inner", "kept", "sites", "traced")
+    __slots__ = ("covers", "engine", "inner", "kept", "sites", "traced")
 
     def __init__(self) -> None:
         self.engine: Engine
         # Whether a frame's code is switched in; in the ``gil`` model those have their own points.
         self.traced: Callable[[FrameType], bool] = lambda _frame: False
+        self.covers: Callable[[CodeType], bool] = lambda _code: False
         self.sites: dict[tuple[Any, ...], Site] = {}
         self.inner: Site | None = None  # for locks that a future makes for itself
         self.kept: list[object] = []  # the code whose address is part of a key must live on
@@ -142,6 +143,8 @@ class Lock:
             raise RuntimeError("release unlocked lock")
         if self.owner is not me:
             self.site.signal = True
+        if self.owner is True:  # a thread outside holds it, and waits for this on the real one
+            self._real.release()
         if self.polled:
             pass_point(engine, self.site)
         self._give_back(engine)

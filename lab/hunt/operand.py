@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+from collections.abc import Iterator
 from types import CodeType, FrameType, MemberDescriptorType
 from typing import Any, Final
 
@@ -57,22 +58,31 @@ def _parse(segment: str) -> ast.expr | None:
     try:
         return ast.parse(f"({segment})", mode="eval").body if segment else None
     except SyntaxError:
+        return _changed(segment)
+
+
+def _changed(segment: str) -> ast.expr | None:
+    """Return what ``s |= t`` changes."""
+    try:
+        statement = ast.parse(segment).body[0]
+    except SyntaxError:
         return None
+    return statement.target if isinstance(statement, ast.AugAssign) else None
 
 
 def subject(site: Site) -> ast.expr | None:
     """Return the expression of the object that ``site`` touches: ``a.b`` for ``a.b.append(x)``."""
     node = expression(site)
     if site.kind in (TEST, ITERATE):
-        return _innermost(node)
+        return innermost(node)
     if isinstance(node, ast.Attribute | ast.Subscript):
         return node.value
     if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
         return node.comparators[0]
-    return _innermost(node)
+    return innermost(node)
 
 
-def _innermost(node: ast.expr | None) -> ast.expr | None:
+def innermost(node: ast.expr | None) -> ast.expr | None:
     """Return what a chain of calls works on: ``d`` for ``enumerate(d.items())``."""
     while isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute):
@@ -80,6 +90,13 @@ def _innermost(node: ast.expr | None) -> ast.expr | None:
         else:
             node = node.args[0] if node.args else None
     return node
+
+
+def sides(node: ast.Compare | ast.BinOp) -> list[ast.expr]:
+    """Return the operands of a comparison or of an operation."""
+    if isinstance(node, ast.BinOp):
+        return [node.left, node.right]
+    return [node.left, *node.comparators]
 
 
 def evaluate(node: ast.expr | None, frame: FrameType) -> Any:
@@ -127,6 +144,25 @@ def peek(owner: Any, name: str) -> Any:
             return found
         raise Unknown
     raise Unknown
+
+
+def attributes(holder: Any) -> Iterator[tuple[str, Any]]:
+    """Yield an instance's own attributes without running any code of its class."""
+    try:
+        own = object.__getattribute__(holder, "__dict__")
+    except AttributeError:
+        own = {}
+    if type(own) is dict:
+        yield from list(own.items())
+    for kind in type(holder).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            descriptor = kind.__dict__.get(name)
+            if descriptor is not None and type(descriptor).__name__ == "member_descriptor":
+                try:
+                    yield name, descriptor.__get__(holder)
+                except AttributeError:
+                    continue
 
 
 def item(container: Any, key: Any) -> Any:

@@ -16,12 +16,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from types import CellType, FunctionType
+from types import CellType, CodeType, FunctionType
 from typing import Any
 
 from lab.hunt import (
     _real,
     clock,
+    dates,
     locks,
     numbering,
     pipes,
@@ -30,9 +31,10 @@ from lab.hunt import (
     sockets,
     threads,
 )
-from lab.hunt.adoption import OURS, Adoption, attributes, class_of, is_module_of
+from lab.hunt.adoption import OURS, Adoption, class_of, idle_pools, is_module_of
 from lab.hunt.engine import Engine
 from lab.hunt.locks import Bench
+from lab.hunt.operand import attributes
 
 Undo = Callable[[], object]
 
@@ -52,6 +54,7 @@ def _stand_ins() -> list[tuple[Any, Any]]:
         (time.perf_counter_ns, clock.perf_counter_ns),
         (time.time, clock.wall),
         (time.time_ns, clock.wall_ns),
+        *dates.STAND_INS,
         *sockets.STAND_INS,
         *pipes.STAND_INS,
         *selecting.STAND_INS,
@@ -62,20 +65,26 @@ def _stand_ins() -> list[tuple[Any, Any]]:
 class Patches:
     """The replacements of one hunt; :meth:`apply` and :meth:`undo` are each other's inverse."""
 
-    def __init__(self, engine: Engine, traced: Callable[..., bool]) -> None:
+    def __init__(
+        self, engine: Engine, traced: Callable[..., bool], covers: Callable[[CodeType], bool]
+    ) -> None:
         self._undo: list[Undo] = []
         self._engine = engine
         self._traced = traced
+        self._covers = covers
 
     def apply(self) -> None:
         """Put the stand-ins in place."""
         Bench.engine = self._engine
         Bench.traced = self._traced
+        Bench.covers = self._covers
         sockets.Net.channels = self._engine.channels
         threads.Hooks.before = threading.excepthook
         self._replace_methods()
         self._rebind()
         Adoption(self._undo, self._set_attribute).adopt()
+        for pool in idle_pools():
+            self._set_attribute(pool, "_work_queue", queues.SimpleQueue())
 
     def undo(self) -> None:
         """Give everybody the real primitives back."""

@@ -3,7 +3,7 @@
 Two threads that touch the same object, one of them changing it, make the places race, unless every
 access holds a common lock (the lockset discipline of Savage et al., "Eraser: a dynamic data race
 detector for multithreaded programs", ACM TOCS 1997): then the order is decided where the lock is
-taken, and stopping a thread inside changes nothing. What cannot be read (see :mod:`.operand`)
+taken, and stopping a thread inside changes nothing. What cannot be read (see :mod:`.touched`)
 counts as touching anything. The result narrows the switch points and tells the strategies what to
 aim at; a place that no profile has seen keeps its chance.
 """
@@ -12,19 +12,12 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-from lab.hunt import operand
-from lab.hunt.sites import IO, LOCK, TEST, Site
+from lab.hunt.sites import LOCK, Site
 from lab.hunt.tasks import Task
+from lab.hunt.touched import ANY, Address, addresses, read_by_call
 
-_VALUES: Final = frozenset(
-    (int, float, complex, bool, str, bytes, type(None), tuple, frozenset, range, type, type(len))
-)
-_ANY: Final = ("any",)
-
-Address = tuple[Any, ...]
 Group = tuple[Site, ...]
 
 
@@ -40,12 +33,13 @@ class Suspect(NamedTuple):
 class _Accesses:
     """All that was seen of one address."""
 
-    __slots__ = ("locks", "outside", "places", "users", "writers")
+    __slots__ = ("locks", "outside", "places", "users", "writers", "written")
 
     def __init__(self) -> None:
         self.places: set[Site] = set()
         self.users: set[int] = set()
         self.writers: set[int] = set()
+        self.written: set[Site] = set()
         self.locks: frozenset[Any] | None = None
         self.outside = False  # also touched by a thread that was alone then
 
@@ -54,11 +48,16 @@ class _Accesses:
         self.users.add(index)
         if writes:
             self.writers.add(index)
+            self.written.add(place)
         self.locks = held if self.locks is None else self.locks & held
 
     @property
     def shared(self) -> bool:
         return len(self.users) > 1 and bool(self.writers)
+
+    def held_with(self, other: _Accesses) -> bool:
+        """Whether all accesses to both held a common lock."""
+        return bool(self.locks and other.locks and self.locks & other.locks)
 
     @property
     def reachable(self) -> bool:
@@ -115,15 +114,18 @@ class Profile:
         place = self._last_point.get(index)
         if not site.access or place is None:
             return
+        touched = addresses(site, sys._getframe(1))
         if _alone(task):
-            for address in _addresses(site):
+            for address in touched:
                 self._accesses[address].outside = True
             return
         if site.kind == LOCK and task.wanted is not None and task.wanted not in task.held:
             for lock in task.held:
                 self._order[lock.site, site].add((index, self._passed[index, place]))
-        for address in _addresses(site):
+        for address in touched:
             self._accesses[address].add(index, place, task.held, writes=site.writes)
+        for address in read_by_call(site, sys._getframe(1)):
+            self._accesses[address].add(index, place, task.held, writes=False)
 
     def finish(self, tasks: list[Task]) -> None:
         """Work out from the execution just observed which places race, and over what."""
@@ -134,7 +136,7 @@ class Profile:
         self.children = defaultdict(list)
         for task in tasks[1:]:
             self.children[task.parent].append(task.index)
-        wild = self._accesses.pop(_ANY, None)
+        wild = self._accesses.pop(ANY, None)
         for seen in self._accesses.values():
             if seen.shared:
                 self._add_group(frozenset(seen.places), guarded=bool(seen.locks))
@@ -143,8 +145,8 @@ class Profile:
                 self._add_group(frozenset(seen.places), guarded=True)
                 for place in seen.places:
                     place.racing = True
-        for place in wild.places if wild is not None and len(tasks) > 1 else ():
-            self._add_group(frozenset((place,)), guarded=False)
+        if wild is not None and len(tasks) > 1:
+            self._add_wild(wild)
         self._find_roles(tasks)
         self._suspect_inversions()
 
@@ -158,6 +160,17 @@ class Profile:
             place.racing = True
         if _ordered(places) not in self.groups:
             self.groups.append(_ordered(places))
+
+    def _add_wild(self, wild: _Accesses) -> None:
+        """Add the places that may touch anything, each with what others change meanwhile."""
+        changed = frozenset(
+            place
+            for seen in self._accesses.values()
+            if not seen.shared and len(seen.users | wild.users) > 1 and not seen.held_with(wild)
+            for place in seen.written
+        )
+        for place in wild.places:
+            self._add_group(changed | {place}, guarded=False)
 
     def _find_roles(self, tasks: list[Task]) -> None:
         """Put threads that passed the same places equally often together: they are alike."""
@@ -215,22 +228,3 @@ def _alone(task: Task) -> bool:
 
 def _ordered(places: frozenset[Site]) -> Group:
     return tuple(sorted(places, key=lambda place: (place.anchor, place.offset)))
-
-
-def _addresses(site: Site) -> tuple[Address, ...]:
-    if site.code is None:
-        if site.kind == IO:
-            return (("channel", site.variable),)
-        return (("lock", id(site)),) if site.kind == LOCK else ()
-    if site.variable.startswith(("global ", "cell ")):
-        return (("name", site.code.co_filename, site.variable),)
-    frame = operand.frame_of(site, sys._getframe(2))
-    try:
-        if frame is None:
-            raise operand.Unknown
-        owner = operand.evaluate(operand.subject(site), frame)
-    except operand.Unknown:
-        return () if site.kind == TEST or site.cold else (_ANY,)
-    if site.variable.startswith("."):
-        return () if type(owner) is ModuleType else ((id(owner), site.variable),)
-    return () if type(owner) in _VALUES else ((id(owner), "contents"),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lab.hunt.outcome import NONDETERMINISM
 from lab.hunt.project import name_of
@@ -15,6 +15,11 @@ from lab.hunt.sites import GIL
 
 if TYPE_CHECKING:
     from lab.hunt.loop import Search
+
+UNRESTORED: Final = (
+    "what the modules keep could not be put back between executions: only the first began as a "
+    "test does"
+)
 
 
 def result_of(
@@ -76,6 +81,8 @@ def _explored(search: Search) -> Explored:
         notes.append(search.unsteady)
     if search.threads == 1:
         notes.append("no thread was started under control")
+    if search.session.checkpoint.given_up:
+        notes.append(UNRESTORED)
     if not search.session.monitor.codes:
         notes.append("no code was switched in: nothing of the test's project ran")
     return Explored(

@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Self
 from lab.errors import UsageError
 from lab.hunt import _real
 from lab.hunt.channels import Channels
+from lab.hunt.checkpoint import Checkpoint
 from lab.hunt.engine import Engine, Observer
 from lab.hunt.events import Event, EventfulEngine
 from lab.hunt.monitor import Monitor
@@ -53,9 +54,11 @@ class Session:
             self.engine.events = events
             self.engine.seed(seed)
         self.monitor = Monitor(self.engine, scope, model)
-        self._patches = Patches(self.engine, self.monitor.traces)
+        self._patches = Patches(self.engine, self.monitor.traces, scope.covers)
         self._channels = self.engine.channels = Channels(self.engine, stall)
         self._watchdog = Watchdog(self.engine, stall)
+        self.checkpoint = Checkpoint(scope)
+        self._begun = False
         self._pin = pin
         self._cpus: set[int] = set()
         self._policy: int | None = None
@@ -77,6 +80,7 @@ class Session:
         self._watchdog.start()
         try:
             self._patches.apply()
+            self.checkpoint.take()
             self.monitor.start()
             gc.collect()
             self.engine.pool.local_data.watch()
@@ -107,10 +111,26 @@ class Session:
         if self._since_sweep >= _SWEEP_EVERY:
             self._since_sweep = 0
             gc.collect()
+        if self._begun:
+            self._begin_as_the_first(body or self.body)
+        self._begun = True
         outcome = self.engine.execute(body or self.body, strategy, observer)
         if outcome.failure is not None or not outcome.conclusive:
             self._channels.close_left()
         return outcome
+
+    def _begin_as_the_first(self, body: Callable[[], object]) -> None:
+        """Put the state back; where the test cannot live with that, leave it alone from then on.
+
+        Half a state may be worse than none: a module that believes it has not yet registered
+        something elsewhere does so again. Such a test fails now without any switch.
+        """
+        if not self.checkpoint.restore():
+            return
+        if self.engine.execute(body, Strategy()).failure is None:
+            self.checkpoint.restore()
+        else:
+            self.checkpoint.give_up()
 
     def alone(self) -> bool:
         """Whether nothing but the calling thread runs here: a hunt inside can take over."""
@@ -120,6 +140,7 @@ class Session:
     def _leave(self) -> None:
         Session._open = self._outer
         self.monitor.stop()
+        self.checkpoint.restore_all()
         self._patches.undo()
         self._watchdog.stop()
         self.engine.pool.close()

@@ -36,7 +36,10 @@ READ, WRITE, CALL, TEST, ITERATE, JUMP, RESUME, LOCK, THREAD, IO, COLLECT, EXPIR
 ANYTHING: Final = "*"
 ANY_ITEM: Final = "[]"
 
-_ATTRIBUTES: Final = {"LOAD_ATTR": READ, "STORE_ATTR": WRITE, "DELETE_ATTR": WRITE}
+_ATTRIBUTES: Final = {
+    "LOAD_ATTR": READ, "LOAD_SUPER_ATTR": READ, "IMPORT_FROM": READ,
+    "STORE_ATTR": WRITE, "DELETE_ATTR": WRITE,
+}  # fmt: skip
 _GLOBALS: Final = {"LOAD_GLOBAL": READ, "STORE_GLOBAL": WRITE, "DELETE_GLOBAL": WRITE}
 _CELLS: Final = {"LOAD_DEREF": READ, "STORE_DEREF": WRITE, "DELETE_DEREF": WRITE}
 _ITEMS: Final = {
@@ -48,6 +51,7 @@ _ITEMS: Final = {
     "TO_BOOL": TEST, "UNARY_NOT": TEST, "COMPARE_OP": TEST, "BINARY_OP": TEST,
     "POP_JUMP_IF_FALSE": TEST, "POP_JUMP_IF_TRUE": TEST,
 }  # fmt: skip
+_NUMBERS: Final = (int, float, complex)
 _SUBSCRIPT_OPARG: Final = "[]"  # 3.14 writes a[b] as BINARY_OP with this argument
 
 
@@ -254,16 +258,18 @@ def _classify(
 ) -> Site | None:
     op, name = instruction.opname, str(instruction.argval)
     if op in _ATTRIBUTES:
-        cold = op == "LOAD_ATTR" and name not in names.written
-        cold = cold or (op != "LOAD_ATTR" and code.co_name == "__init__")
+        reads = _ATTRIBUTES[op] == READ
+        cold = name not in names.written if reads else code.co_name == "__init__"
         return Site(_ATTRIBUTES[op], "." + name, "." + name, cold=cold)
     if op in _GLOBALS:
         if name not in names.written:
             return None
-        return Site(_GLOBALS[op], name, "global " + name)
+        return Site(_GLOBALS[op], name, "." + name)  # an attribute of its module, for others
     if op in _CELLS:
         own = _is_cell_of_its_own(code, name)
         return Site(_CELLS[op], name, "cell " + name, cold=own and name not in names.written)
+    if op == "MATCH_CLASS":
+        return Site(READ, "match", ANYTHING)
     if op in _ITEMS:
         return _item(op, instruction, previous)
     return None
@@ -276,6 +282,8 @@ def _is_cell_of_its_own(code: CodeType, name: str) -> bool:
 def _item(op: str, instruction: dis.Instruction, previous: dis.Instruction | None) -> Site | None:
     if op == "BINARY_OP" and instruction.argrepr == _SUBSCRIPT_OPARG:
         return Site(READ, "[]", ANY_ITEM)
+    if op == "BINARY_OP" and _changes_in_place(instruction, previous):
+        return Site(WRITE, instruction.argrepr, ANY_ITEM, cold=True)
     kind = _ITEMS[op]
     if kind != TEST:
         return Site(kind, _spelt(op), ANY_ITEM, cold=op == "UNPACK_SEQUENCE")
@@ -283,6 +291,13 @@ def _item(op: str, instruction: dis.Instruction, previous: dis.Instruction | Non
     if previous is None or previous.opname not in ("LOAD_ATTR", "LOAD_DEREF", "LOAD_GLOBAL"):
         return Site(TEST, _spelt(op), ANY_ITEM, cold=True) if op != "UNARY_NOT" else None
     return Site(TEST, _spelt(op), ANY_ITEM, cold=op in ("BINARY_OP", "COMPARE_OP"))
+
+
+def _changes_in_place(operation: dis.Instruction, operand: dis.Instruction | None) -> bool:
+    """Whether it may be ``|=`` on a set, say; a number added to something makes a new number."""
+    if not operation.argrepr.endswith("="):
+        return False
+    return operand is None or type(operand.argval) not in _NUMBERS or "CONST" not in operand.opname
 
 
 _WORDS: Final = {
@@ -310,14 +325,17 @@ class Scope:
 
     def covers(self, code: CodeType) -> bool:
         """Whether ``code`` was compiled from a file under one of the roots."""
-        filename = code.co_filename
+        return self.holds(code.co_filename) and code.co_name != "<module>"
+
+    def holds(self, filename: str) -> bool:
+        """Whether a file lies under one of the roots."""
         known = self._known.get(filename)
         if known is None:
             known = self._known[filename] = self._decide(filename)
-        return known and code.co_name != "<module>"
+        return known
 
     def _decide(self, filename: str) -> bool:
-        if filename.startswith(("<", self._ours)):
+        if filename.startswith(("<", self._ours)) or not filename.startswith(self._roots):
             return False
         path = PurePath(filename)
         below = [root for root in self._roots if path.is_relative_to(root)]

@@ -32,7 +32,7 @@ def start(self: Any) -> None:
         raise RuntimeError("threads can only be started once")
     self._started._flag = True
     self._lab_task = task = engine.spawn(self._name, _run, daemon=self._daemonic, thread=self)
-    self._ident = self._native_id = task.ident
+    self._ident = task.ident
     if engine.gil:
         pass_point(engine, SPAWN)
         return
@@ -73,6 +73,7 @@ def is_alive(self: Any) -> bool:
 def _run(thread: Any) -> None:
     """Run a thread's ``run`` where the library's bootstrap would, with its excepthook."""
     ident = thread._ident
+    thread._native_id = _real.get_native_id()
     _active[ident] = thread
     usual = threading.excepthook
     try:
@@ -186,6 +187,12 @@ def _ended() -> tuple[str, Any]:
 
 
 _MARK, _ENDED = _ended()
+
+
+def never_ran(thread: Any) -> None:
+    """Leave a thread that was started, but never came to run, as one that ended."""
+    if thread is not None:
+        setattr(thread, _MARK, _ENDED)
 
 
 def start_new_thread(

@@ -226,12 +226,21 @@ def test_pipe():
 
 
 def test_state_that_outlives_an_execution_is_no_answer(tmp_path):
-    text = "SEEN = []\n\ndef test_global():\n    together(lambda: SEEN.append(1))\n"
-    write(tmp_path, COUNTER + text + "    assert len(SEEN) == 2\n")
-    done = hunt(tmp_path, "test_global", "--json")
+    text = "import string\nstring.seen = []\n\ndef test_elsewhere():\n"
+    text += "    together(lambda: string.seen.append(1))\n    assert len(string.seen) == 2\n"
+    write(tmp_path, COUNTER + text)
+    done = hunt(tmp_path, "test_elsewhere", "--json")
     assert done.code == 4, done.out
     assert (done.json["found"], done.json["kind"]) == (False, "nondeterminism")
     assert "something outlives an execution" in done.json["inconclusive"]
+
+
+def test_what_a_module_keeps_is_put_back_before_each_execution(tmp_path):
+    text = "SEEN = []\n\ndef test_global():\n    together(lambda: SEEN.append(1))\n"
+    write(tmp_path, COUNTER + text + "    assert len(SEEN) == 2\n")
+    done = hunt(tmp_path, "test_global", "--json", "--executions", "50")
+    assert done.code == 0, done.out
+    assert done.json["executions"] == 50
 
 
 def test_a_hunt_that_the_test_makes_itself_is_shown(tmp_path):

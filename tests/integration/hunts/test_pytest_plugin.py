@@ -253,11 +253,15 @@ def test_state_that_outlives_an_execution_is_no_race(tmp_path):
         tmp_path,
         COUNTER
         + """
-SEEN = []
+import pytest
 
-def test_global():
-    together(lambda: SEEN.append(1))
-    assert len(SEEN) == 2
+@pytest.fixture(scope="module")
+def seen():
+    return type("Seen", (), {"rows": []})()
+
+def test_fixture(seen):
+    together(lambda: seen.rows.append(1))
+    assert len(seen.rows) == 2
 """,
     )
     done = pytest_in(tmp_path, "--lab-hunt")

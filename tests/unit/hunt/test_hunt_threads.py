@@ -215,3 +215,14 @@ def test_a_subclass_of_local_is_initialised_in_each_thread():
         assert mine.items == []
 
     silent(body, executions=40)
+
+
+def test_a_thread_knows_the_number_that_the_kernel_gave_it():
+    def body():
+        seen = []
+        thread = threading.Thread(target=lambda: seen.append(threading.get_native_id()))
+        thread.start()
+        thread.join()
+        assert seen == [thread.native_id]
+
+    silent(body, executions=5)
