@@ -71,7 +71,9 @@ _IDLE = (
     ("multiprocessing/managers.py", "Server.serve_forever"),
 )
 """Threads and processes of the standard library that wait for work by design."""
-
+_WORKERS = ("_worker", "_process_worker", "worker")
+_FOR_WORK = ("", "Queue.get", "SimpleQueue.get")
+"""What a pool's worker calls to wait for work; anything else is the work."""
 
 _IDLE_ALONE = (
     ("asyncio/base_events.py", "BaseEventLoop.run_forever"),
@@ -184,6 +186,10 @@ def _described(scene: Scene, thread: Thread, kind: str, index: int) -> Blocked:
 
 
 def _is_idle(thread: Thread, index: int) -> bool:
+    """Whether a frame is of a thread or process that waits for work: not one that has some."""
+    inner = thread.frames[index - 1].function if index else ""
+    if thread.frames[index].function in _WORKERS and inner not in _FOR_WORK:
+        return False
     known = (*_IDLE, *_IDLE_ALONE) if thread.users is None else _IDLE
     return any(thread.frames[index].is_in(*place) for place in known)
 

@@ -42,7 +42,7 @@ _VERBS = {
     "idle": "waits for",
 }
 
-_TOLD = (*ON_DESCRIPTORS, *ASKING, "child", "gil", "stream")
+_TOLD = (*ON_DESCRIPTORS, *ASKING, "child", "gil", "stream", "semaphore")
 """Waits of which the sentence says how it is known who would end them."""
 
 
@@ -152,7 +152,7 @@ def _nothing_stuck(links: Sequence[Link]) -> str:
     slow = slow or next(iter(told), None)
     if slow is None:
         return "No thread waits for something that cannot come any more."
-    return f"Nothing is stuck for good: {sentence(slow)}"
+    return f"Nothing is known to be stuck for good: {sentence(slow, links)}"
 
 
 def _others(links: Iterable[Link]) -> str:
