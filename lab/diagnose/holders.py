@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.diagnose.effects import OPAQUE
 from lab.diagnose.helpers import Helpers
+from lab.diagnose.hidden import holds_while_suspended, passes_acquire_on, takes_without_with
 from lab.diagnose.names import Names, lock_in
 from lab.diagnose.places import is_users
 from lab.diagnose.scene import Scene, Thread
-from lab.diagnose.source import Use, holds_while_suspended, site_at, takes_without_with
+from lab.diagnose.source import Use, site_at
 from lab.model import Evidence, LockState, NoHolder, ProcessCapture, SourceLine
 
 _ON_OBJECTS = {
@@ -63,6 +65,9 @@ class Claims:
         """Whether a generator or coroutine, which is on no stack, may hold a lock."""
         self.leaky = any(map(takes_without_with, texts))
         """Whether a lock may stay taken after the function that took it has returned."""
+        self._unseen = set(self._helpers.unseen)
+        if any(map(passes_acquire_on, texts)):
+            self._unseen.add(OPAQUE)
         for thread in (*scene.threads, *scene.tasks):
             for claim in self._of(thread):
                 self._by_key.setdefault(claim.key, []).append(claim)
@@ -77,6 +82,14 @@ class Claims:
         for claim in self._by_key.get(key, []):
             first.setdefault(claim.thread.id, claim)
         return list(first.values())
+
+    def may_be_unseen(self, waiter: Thread, key: str) -> bool:
+        """Whether another thread may hold the lock because of a call that no source shows."""
+        others = (t for t in self._scene.threads if t.process is waiter.process)
+        if not self._unseen or all(t.id == waiter.id or not t.frames for t in others):
+            return False
+        names = self._scene.names_of(key)
+        return OPAQUE in self._unseen or any(n.endswith(u) for n in names for u in self._unseen)
 
     def runs_in(self, task: Thread, thread: Thread) -> bool:
         """Whether ``task`` is a suspended asyncio task of the loop that ``thread`` runs."""
@@ -112,13 +125,18 @@ class Claims:
     def _in_frame(self, thread: Thread, index: int) -> list[Claim]:
         frame = thread.frames[index]
         text = self._scene.snapshot.sources.get(frame.file)
+        if thread.users is not None and index > thread.users:  # what calls the program meanwhile
+            text = text or self._scene.snapshot.library.get(frame.file)
         if not text:
             if is_users(frame):
                 self.obscure.add(thread.stack.pid)
             return []
         names = Names(thread.process, frame)
         site = site_at(text, frame.function, frame.line)
-        uses = [*site.held, *self._helpers.held(text, frame.function, frame.line)]
+        if site.crowded:
+            self.obscure.add(thread.stack.pid)
+        calls = self._helpers.held(text, frame.function, frame.line, names.types)
+        uses = [*site.held, *calls]
         for header in site.headers:
             uses += self._entered(thread, names, header, frame.line)
         found = []
@@ -139,7 +157,7 @@ class Claims:
                 at = self._scene.line(thread, index, use.line)
                 found.append(Claim(thread, lock.lock.key, use.text, at, use.certain))
             elif use.how == "with":
-                uses += self._helpers.entered(thing.type, use.text, use.line)
+                uses += self._helpers.entered((thing.type, *thing.bases), use.text, use.line)
         return found
 
     def _entered(
@@ -306,7 +324,7 @@ def _by_source(claims: Claims, on: list[Claim], waiter: Thread, key: str) -> Hol
     if claims.suspended:
         because = "no thread is seen to hold it; a suspended generator or coroutine may"
         return Holder(Evidence.UNKNOWN, because)
-    if waiter.process.process.pid in claims.obscure:
+    if waiter.process.process.pid in claims.obscure or claims.may_be_unseen(waiter, key):
         return Holder(Evidence.UNKNOWN, "no thread of the process is seen to hold it")
     if waiter.process.forked:
         return _of_a_fork(claims, waiter, key)

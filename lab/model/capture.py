@@ -163,6 +163,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
     sources: dict[str, str] = msgspec.field(default_factory=dict)
     """The text of every source file that a frame outside the standard library refers to, and of
     the program's other files that may take a lock for their callers."""
+    library: dict[str, str] = msgspec.field(default_factory=dict)
+    """The text of the standard library's files that called the program and may hold a lock."""
     stable: bool | None = None
     """Whether a second dump showed the same stacks; ``None`` when only one was taken."""
 
