@@ -205,7 +205,19 @@ def _name(scene: Scene, thread: Thread, users: int | None, library: int) -> str:
     frame = thread.frames[users]
     text = scene.snapshot.sources.get(frame.file, "")
     method = thread.frames[library].function.rpartition(".")[2]
-    return called_on(text, frame.function, frame.line, method)
+    return called_on(text, frame.function, frame.line, method) or _entered(scene, thread, library)
+
+
+def _entered(scene: Scene, thread: Thread, library: int) -> str:
+    """Return what the program calls the object whose method its ``with`` has called."""
+    frame = thread.frames[thread.users or 0]
+    text = scene.snapshot.sources.get(frame.file, "")
+    names, address = Names(thread.process, frame), scene.address(thread, library, "self")
+    for use in site_at(text, frame.function, frame.line).wants:
+        thing = names.find(use.expression)
+        if thing and thing.address == address:
+            return use.text
+    return ""
 
 
 def _module(thread: Thread, lock: RemoteObject | None) -> str:

@@ -210,7 +210,7 @@ def permits(on: list[Claim]) -> Holder:
     if on:
         names = ", ".join(claim.thread.label for claim in on)
         return Holder(Evidence.UNKNOWN, f"its permits are with {names}: any one would do")
-    return Holder(Evidence.UNKNOWN, "nobody in sight has taken a permit: anybody may give one")
+    return Holder(Evidence.UNKNOWN, "nobody in sight is inside it: anybody may give a permit")
 
 
 def of_task_lock(claims: Claims, waiter: Thread, address: int) -> Holder:
