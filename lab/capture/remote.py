@@ -191,7 +191,9 @@ def _followed(tasks: Iterable[Task]) -> Iterator[int]:
 
 def _roots(stacks: Iterable[ThreadStack | Task]) -> Iterable[int]:
     frames: Iterable[Frame] = (frame for stack in stacks for frame in stack.frames)
-    return (local.address for frame in frames for local in frame.locals if local.address)
+    for frame in frames:
+        yield from (local.address for local in frame.locals if local.address)
+        yield from itertools.chain.from_iterable(frame.entered or ())
 
 
 def _keep(table: dict[str, int], found: dict[int, RemoteObject]) -> dict[str, int]:

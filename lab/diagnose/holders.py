@@ -7,6 +7,7 @@ both seem to hold it mean that it is not known.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.diagnose.effects import OPAQUE
@@ -16,7 +17,15 @@ from lab.diagnose.names import Names, lock_in
 from lab.diagnose.places import is_users
 from lab.diagnose.scene import Scene, Thread
 from lab.diagnose.source import Use, site_at
-from lab.model import Evidence, LockState, NoHolder, ProcessCapture, SourceLine
+from lab.model import (
+    Evidence,
+    Frame,
+    LockState,
+    NoHolder,
+    ProcessCapture,
+    RemoteObject,
+    SourceLine,
+)
 
 _ON_OBJECTS = {
     "threading.Semaphore", "asyncio.locks.Lock", "asyncio.locks.Semaphore",
@@ -139,26 +148,52 @@ class Claims:
         uses = [*site.held, *calls]
         for header in site.headers:
             uses += self._entered(thread, names, header, frame.line)
+        inside = self._inside(thread, frame, site.held)
         found = []
         for use in uses:
-            if use.lost:
+            if use.lost and use not in inside:
                 self.obscure.add(thread.stack.pid)
                 continue
-            thing = names.find(use.expression)
-            lock = lock_in(thread.process, thing)
-            if thing is None:
+            thing = inside[use] if use in inside else names.find(use.expression)
+            if key := self._key(thread, thing):
+                at = self._scene.line(thread, index, use.line)
+                found.append(Claim(thread, key, use.text, at, use.certain or use in inside))
+            elif thing is None and use not in inside:
                 self.obscure.add(thread.stack.pid)
-            elif _ON_OBJECTS & {thing.type, *thing.bases}:
-                at = self._scene.line(thread, index, use.line)
-                inner = thread.process.objects.get(thing.attributes.get("_lock", 0), thing)
-                key = object_key(thread.stack.pid, inner.address)
-                found.append(Claim(thread, key, use.text, at, use.certain))
-            elif lock and lock.lock:
-                at = self._scene.line(thread, index, use.line)
-                found.append(Claim(thread, lock.lock.key, use.text, at, use.certain))
-            elif use.how == "with":
+            elif thing is not None and use.how == "with":
                 uses += self._helpers.entered((thing.type, *thing.bases), use.text, use.line)
-        return found
+        return [*found, *self._of_generators(thread, index, site.held)]
+
+    def _inside(
+        self, thread: Thread, frame: Frame, held: tuple[Use, ...]
+    ) -> dict[Use, RemoteObject | None]:
+        """Return what each ``with`` around a line was given, as the frame's stack in memory says.
+
+        Nothing when memory and source do not count the same.
+        """
+        uses = [use for use in held if use.how == "with"]
+        if thread.moved or frame.entered is None or len(frame.entered) != len(uses):
+            return {}
+        objects = thread.process.objects
+        return {use: objects.get(m[0]) for use, m in zip(uses, frame.entered, strict=True)}
+
+    def _of_generators(self, thread: Thread, index: int, held: tuple[Use, ...]) -> Iterator[Claim]:
+        """Yield what the generators of context managers are inside of in their turn."""
+        frame = thread.frames[index]
+        uses = list(self._inside(thread, frame, held))
+        for place, (_, *inner) in enumerate(frame.entered or () if uses else ()):
+            for address in inner:
+                if key := self._key(thread, thread.process.objects.get(address)):
+                    at = self._scene.line(thread, index, uses[place].line)
+                    yield Claim(thread, key, uses[place].text, at, certain=True)
+
+    def _key(self, thread: Thread, thing: RemoteObject | None) -> str:
+        """Return the key by which claims on ``thing`` are kept, if it is something like a lock."""
+        if thing and _ON_OBJECTS & {thing.type, *thing.bases}:
+            inner = thread.process.objects.get(thing.attributes.get("_lock", 0), thing)
+            return object_key(thread.stack.pid, inner.address)
+        lock = lock_in(thread.process, thing)
+        return lock.lock.key if lock and lock.lock else ""
 
     def _entered(
         self, thread: Thread, names: Names, header: tuple[Use, ...], line: int

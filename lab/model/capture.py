@@ -33,6 +33,9 @@ class Frame(Record, frozen=True, kw_only=True):
     line: int
     locals: tuple[Local, ...] = ()
     module: str | None = None
+    entered: tuple[tuple[int, ...], ...] | None = None
+    """The address of each context manager that it is inside of, outermost first, followed by those
+    of what the manager's generator is inside of; ``None`` where that was not read."""
 
     def is_in(self, file: str, function: str) -> bool:
         """Whether this is ``function`` of the module whose path ends in ``file``."""

@@ -284,3 +284,98 @@ def test_a_pool_s_thread_that_runs_a_task_of_the_library_is_not_idle(see: Callab
 
     assert seen.diagnosis.cause is Cause.UNSATISFIED_WAIT
     assert "threading.Event" in seen.diagnosis.headline
+
+
+WITHIN = {
+    "a computed lock": """
+        locks = {"a": A, "b": B}
+        def find(name):
+            return locks[name]
+        def hold(mine, theirs, both):
+            with find(mine):  #: holds
+                both.wait()
+                with find(theirs):  #: wants
+                    pass
+        both = threading.Barrier(2)
+        ready()
+        for i, names in enumerate(("ab", "ba"), 1):
+            threading.Thread(target=hold, args=(*names, both), name=f"worker-{i}").start()
+        """,
+    "a name that was bound anew": """
+        def hold(lock, other, both):
+            with lock:  #: holds
+                lock = other
+                both.wait()
+                with lock:  #: wants
+                    pass
+        both = threading.Barrier(2)
+        ready()
+        for i, locks in enumerate(((A, B), (B, A)), 1):
+            threading.Thread(target=hold, args=(*locks, both), name=f"worker-{i}").start()
+        """,
+    "a generator that manages a computed lock": """
+        locks = {"a": A, "b": B}
+        @contextlib.contextmanager
+        def locked(name):
+            with locks.get(name):  #: wants
+                yield
+        def hold(mine, theirs, both):
+            with locked(mine):  #: holds
+                both.wait()
+                with locked(theirs):
+                    pass
+        both = threading.Barrier(2)
+        ready()
+        for i, names in enumerate(("ab", "ba"), 1):
+            threading.Thread(target=hold, args=(*names, both), name=f"worker-{i}").start()
+        """,
+}
+
+
+@pytest.mark.parametrize("text", WITHIN.values(), ids=WITHIN.keys())
+def test_what_a_with_was_given_is_read_from_memory(see: Callable, text: str) -> None:
+    seen = see(text)
+
+    assert seen.diagnosis.cause is Cause.LOCK_CYCLE, seen.diagnosis.story
+    assert seen.holder("worker-1", "wants") == ("worker-2", seen.line("holds"))
+    assert seen.holder("worker-2", "wants") == ("worker-1", seen.line("holds"))
+
+
+def test_a_lock_of_asyncio_behind_a_generator(see: Callable) -> None:
+    seen = see("""
+        class Pool:
+            def __init__(self):
+                self.lock = asyncio.Lock()
+            @contextlib.asynccontextmanager
+            async def connection(self):
+                async with self.lock:
+                    yield
+        async def main():
+            pool = Pool()
+            async with pool.connection():
+                ready()
+                async with pool.connection():
+                    pass
+        asyncio.run(main())
+        """)
+
+    assert seen.diagnosis.cause is Cause.SELF_DEADLOCK
+
+
+def test_a_with_that_was_left_holds_nothing(see: Callable) -> None:
+    seen = see("""
+        def rest(lock):
+            for each in (lock, B):
+                with each:
+                    pass
+            never.wait()
+        def hold(take):
+            take()
+            never.wait()
+        def want():
+            with A:  #: wants
+                pass
+        finish(crew((rest, A), (hold, A.acquire), (want,)))
+        """)
+
+    assert seen.holder("worker-3", "wants") == (None, None)
