@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,9 @@ _LONGEST_SOURCE = 1 << 20
 _LONGEST_SEARCH_S = 2.0
 _MOST_FILES = 300
 _TAKES = re.compile(r"\.acquire\(|contextmanager")
+_HOLDS = re.compile(r"\bwith self\.|\.acquire\(")
+_HOLDS_NOTHING = re.compile(r"/(threading\.py|asyncio/\w+\.py|runpy\.py)$")
+"""Of the standard library, what calls programs everywhere, and takes no lock to do so."""
 
 
 @dataclass(slots=True)
@@ -62,6 +66,21 @@ def sources(stacks: Iterable[ThreadStack | Task]) -> dict[str, str]:
         if not is_standard(file) and (text := _load(file)) is not None:
             found[file] = text
     return found
+
+
+def library_sources(stacks: Iterable[ThreadStack]) -> dict[str, str]:
+    """Return the text of the standard library's files that call the program while it may block.
+
+    They may hold a lock meanwhile, as ``Queue.put`` does when it compares the items.
+    """
+    files = {file for stack in stacks for file in _around_users(stack.frames)}
+    texts = {file: _load(file) for file in files if not _HOLDS_NOTHING.search(file)}
+    return {file: text for file, text in texts.items() if text and _HOLDS.search(text)}
+
+
+def _around_users(frames: Sequence[Frame]) -> Iterator[str]:
+    inside = itertools.dropwhile(lambda frame: is_standard(frame.file), frames)
+    return (frame.file for frame in inside if is_standard(frame.file))
 
 
 def helper_sources(facts: Iterable[Facts], known: Mapping[str, str]) -> dict[str, str]:
@@ -172,7 +191,9 @@ def _followed(tasks: Iterable[Task]) -> Iterator[int]:
 
 def _roots(stacks: Iterable[ThreadStack | Task]) -> Iterable[int]:
     frames: Iterable[Frame] = (frame for stack in stacks for frame in stack.frames)
-    return (local.address for frame in frames for local in frame.locals if local.address)
+    for frame in frames:
+        yield from (local.address for local in frame.locals if local.address)
+        yield from itertools.chain.from_iterable(frame.entered or ())
 
 
 def _keep(table: dict[str, int], found: dict[int, RemoteObject]) -> dict[str, int]:

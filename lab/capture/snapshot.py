@@ -19,7 +19,15 @@ from lab.capture.filelocks import locked_files
 from lab.capture.labels import label_of
 from lab.capture.memory import Interpreter, find_interpreter
 from lab.capture.memory.gil import could_have_yielded, gil_waiters, on_cpu_s, read_gil
-from lab.capture.remote import Facts, confirmed_tasks, helper_sources, place_of, read_facts, sources
+from lab.capture.remote import (
+    Facts,
+    confirmed_tasks,
+    helper_sources,
+    library_sources,
+    place_of,
+    read_facts,
+    sources,
+)
 from lab.capture.stacks import Stacks, read_stacks
 from lab.capture.unwinder import offers_tasks, unwound_tasks
 from lab.capture.wiring import Wiring
@@ -89,7 +97,13 @@ def take_snapshot(
         _compare_runs(python, runs)
     wiring = Wiring(living)
     captures = tuple(_assemble(subject, waits, wiring) for subject in subjects)
-    snapshot = Snapshot(taken_s=taken_s, processes=captures, sources=texts, stable=stable)
+    snapshot = Snapshot(
+        taken_s=taken_s,
+        processes=captures,
+        sources=texts,
+        library=library_sources(t for subject in python for t in subject.stacks.threads),
+        stable=stable,
+    )
     return snapshot, tuple(_report(s) for s in python)
 
 

@@ -19,8 +19,11 @@ from lab.diagnose.scene import Scene, Thread
 from lab.diagnose.tasks import task_wait
 from lab.diagnose.words import headline, sentence, thing
 from lab.model import Actor, Diagnosis, Snapshot, ThreadWait
+from lab.scenario import Cause
 
 __all__ = ["diagnose"]
+
+_MOST_RUNNING = 2
 
 
 def diagnose(snapshot: Snapshot) -> Diagnosis:
@@ -55,9 +58,17 @@ def _wait(scene: Scene, thread: Thread) -> Blocked | None:
 
 
 def _whole(scene: Scene, finding: Finding, text: str) -> str:
-    """Add to the headline what stands still because of it."""
-    notes = (stands_still(scene, one.waiter) for one in finding.links)
+    """Add to the headline what stands still because of it; if nothing is stuck, who runs."""
+    notes = [stands_still(scene, one.waiter) for one in finding.links]
+    if finding.cause is Cause.NONE:
+        notes += [f"{t.label} runs ({short(scene.line(t, t.users))})." for t in _running(scene)]
     return " ".join((text, *filter(None, dict.fromkeys(notes))))
+
+
+def _running(scene: Scene) -> list[Thread]:
+    """Return a few threads that the program's own code keeps busy."""
+    busy = [t for t in scene.threads if t.users is not None and t.wait and t.wait.state == "R"]
+    return busy[:_MOST_RUNNING]
 
 
 def _in_order(links: list[Link], finding: Finding) -> list[Link]:

@@ -71,7 +71,9 @@ _IDLE = (
     ("multiprocessing/managers.py", "Server.serve_forever"),
 )
 """Threads and processes of the standard library that wait for work by design."""
-
+_WORKERS = ("_worker", "_process_worker", "worker")
+_FOR_WORK = ("", "Queue.get", "SimpleQueue.get")
+"""What a pool's worker calls to wait for work; anything else is the work."""
 
 _IDLE_ALONE = (
     ("asyncio/base_events.py", "BaseEventLoop.run_forever"),
@@ -184,6 +186,10 @@ def _described(scene: Scene, thread: Thread, kind: str, index: int) -> Blocked:
 
 
 def _is_idle(thread: Thread, index: int) -> bool:
+    """Whether a frame is of a thread or process that waits for work: not one that has some."""
+    inner = thread.frames[index - 1].function if index else ""
+    if thread.frames[index].function in _WORKERS and inner not in _FOR_WORK:
+        return False
     known = (*_IDLE, *_IDLE_ALONE) if thread.users is None else _IDLE
     return any(thread.frames[index].is_in(*place) for place in known)
 
@@ -199,7 +205,19 @@ def _name(scene: Scene, thread: Thread, users: int | None, library: int) -> str:
     frame = thread.frames[users]
     text = scene.snapshot.sources.get(frame.file, "")
     method = thread.frames[library].function.rpartition(".")[2]
-    return called_on(text, frame.function, frame.line, method)
+    return called_on(text, frame.function, frame.line, method) or _entered(scene, thread, library)
+
+
+def _entered(scene: Scene, thread: Thread, library: int) -> str:
+    """Return what the program calls the object whose method its ``with`` has called."""
+    frame = thread.frames[thread.users or 0]
+    text = scene.snapshot.sources.get(frame.file, "")
+    names, address = Names(thread.process, frame), scene.address(thread, library, "self")
+    for use in site_at(text, frame.function, frame.line).wants:
+        thing = names.find(use.expression)
+        if thing and thing.address == address:
+            return use.text
+    return ""
 
 
 def _module(thread: Thread, lock: RemoteObject | None) -> str:

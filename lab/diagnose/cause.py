@@ -88,7 +88,8 @@ def _without_cycle(scene: Scene, links: Sequence[Link]) -> Finding:
     idle = {link.waiter.id for link in links if link.wait.idle}
     dark = [t for t in scene.threads if t.id not in stuck and _asleep_for_good(t)]
     ends = sorted(
-        (link for link in links if not link.holder.thread and not link.wait.idle), key=_nearness
+        (link for link in links if not link.holder.thread and not link.wait.idle),
+        key=lambda link: _nearness(link, links),
     )
     halted = [t for t in scene.threads if t.wait and t.wait.state == _STOPPED]
     free = [t for t in scene.threads if t.id not in stuck and t not in dark]
@@ -133,10 +134,15 @@ def _native_threads_run(scene: Scene) -> bool:
     )
 
 
-def _nearness(link: Link) -> tuple[bool, bool, list[tuple[int, str]]]:
-    """Sort what is nearer to the root before who only waits for a task's result."""
+def _nearness(link: Link, links: Sequence[Link]) -> tuple[bool, bool, bool, list[tuple[int, str]]]:
+    """Sort what is nearer to the root before who only waits for a task's result.
+
+    And before those that wait for more of what is in a queue, of which not all is done.
+    """
     begun = state_of(link.wait) == "RUNNING"
-    return link.wait.kind in RESULTS, begun, natural(link.waiter.label)
+    joined = {one.wait.address for one in links if one.wait.kind == "queue-join"}
+    more = link.wait.kind == "queue-get" and link.wait.address in joined
+    return link.wait.kind in RESULTS, more, begun, natural(link.waiter.label)
 
 
 def _asleep_for_good(thread: Thread) -> bool:

@@ -10,10 +10,11 @@ from lab.diagnose.futures import provider_of
 from lab.diagnose.gil import gil_holder
 from lab.diagnose.holders import Claims, Holder, holder_of, object_key, permits
 from lab.diagnose.imports import importer_of
+from lab.diagnose.noted import noted, number
 from lab.diagnose.polls import in_the_way
 from lab.diagnose.scene import Scene, Thread
 from lab.diagnose.tasks import runs_until, task_end
-from lab.model import Channel, Edge, Evidence, RemoteObject, Resource
+from lab.model import Channel, Edge, Evidence, Resource
 
 _KINDS = {
     "thread": "Thread",
@@ -113,13 +114,14 @@ def _holder(scene: Scene, claims: Claims, wait: Blocked) -> Holder:
         return in_the_way(scene, wait)
     if awaited(wait.thread):
         return other_end(scene, wait)
-    return Holder(Evidence.UNKNOWN, "whoever is to provide it is not recorded anywhere")
+    because = noted(wait) or "whoever is to provide it is not recorded anywhere"
+    return Holder(Evidence.UNKNOWN, because)
 
 
 def _joined_thread(scene: Scene, wait: Blocked) -> Holder:
     """Return the thread that is joined: the one whose ``Thread`` object it is."""
     pid = wait.thread.stack.pid
-    tid = _number(wait.thread.process.objects, wait.target, "_native_id")
+    tid = number(wait.thread.process.objects, wait.target, "_native_id")
     for thread in scene.threads:
         if thread.stack.pid == pid and thread.stack.tid == tid:
             because = f"its Thread object names thread {tid}"
@@ -155,7 +157,7 @@ def _joined_process(scene: Scene, wait: Blocked) -> Holder:
     target = wait.target
     popen = objects.get(target.attributes.get("_popen", 0)) if target else None
     for thing, name in ((popen, "pid"), (target, "pid"), (target, "_pid")):
-        pid = _number(objects, thing, name)
+        pid = number(objects, thing, name)
         thread = _main_thread(scene, pid) if pid else None
         if thread:
             return Holder(Evidence.CONFIRMED, f"it waits for the end of process {pid}", thread)
@@ -177,11 +179,6 @@ def _awaited_child(scene: Scene, wait: Blocked) -> Holder:
         because = f"process {children[0]} is its only child"
         return Holder(Evidence.CONFIRMED, because, thread)
     return Holder(Evidence.UNKNOWN, f"the end of any of {len(children)} children would do")
-
-
-def _number(objects: dict[int, RemoteObject], thing: RemoteObject | None, name: str) -> int:
-    value = objects.get(thing.attributes.get(name, 0)) if thing else None
-    return int(value.text) if value and value.type == "int" and value.text else 0
 
 
 def _main_thread(scene: Scene, pid: int) -> Thread | None:

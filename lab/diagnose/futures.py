@@ -11,7 +11,7 @@ RESULTS = ("future", "pool-result")
 """Waits for what a task returns: the task's own wait, if there is one, says more."""
 
 _STATES = {
-    "PENDING": "no executor has taken up its task",
+    "PENDING": "it is pending: nobody has taken up its task",
     "RUNNING": "its executor has taken up its task",
 }
 

@@ -1,19 +1,20 @@
 """Locks that a call leaves taken: by a method such as ``begin()``, by a context manager.
 
 The stack does not show a function that has returned, nor a generator that is suspended inside
-``with``. So each function of the sources in sight is summed up: which of its parameters' locks it
-leaves taken when it returns (or yields, as a context manager), and which it releases. A call is
-then read as its summary, with the arguments put in. All of this is inference from source; a name
-that two functions share is not followed.
+``with``. A call is read as the summary of its function (:mod:`.effects`), with the arguments put
+in. All of this is inference from source. A call that may leave something taken, but of which it
+cannot be told what, is said to be that: a method that several classes have, where the object's type
+is not known; a stored ``take = lock.acquire``. Otherwise nobody would seem to hold the lock.
 """
 
 from __future__ import annotations
 
 import ast
-import functools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from lab.diagnose.effects import OPAQUE, Effect, left_by, substituted, summed_up, taken_under
+from lab.diagnose.hidden import called_elsewhere
 from lab.diagnose.source import (
     Function,
     Use,
@@ -21,155 +22,135 @@ from lab.diagnose.source import (
     function_around,
     path_to,
     released_between,
-    site_at,
+    statements_on,
 )
+
+type Types = Callable[[ast.expr], tuple[str, ...]]
+"""Returns the names of an expression's type and of its bases; none when it is not known."""
+
+
+def _untold(_: ast.expr) -> tuple[str, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
-    """What one call of a function does to locks, in the names of its parameters."""
+class _Place:
+    """A line of a function, with the calls in it."""
 
-    parameters: tuple[str, ...]
-    takes: tuple[str, ...] = ()
-    frees: tuple[str, ...] = ()
-    manager: bool = False
-    """Whether it takes them for the body of a ``with`` only."""
-    method: bool = False
-    """Whether its first parameter is the object that it is called on."""
+    text: str
+    body: Function
+    line: int
+    path: tuple[ast.AST, ...]
+    types: Types
+
+    @property
+    def calls(self) -> list[ast.Call]:
+        return [node for node, _ in calls_in(self.body)]
 
 
 class Helpers:
     """The functions of a program that take or release locks for their callers."""
 
     def __init__(self, sources: Mapping[str, str]) -> None:
-        self._by_name: dict[str, list[Effect]] = {}
-        for text in sources.values():
-            for name, effect in _effects(text):
-                self._by_name.setdefault(name, []).append(effect)
+        self._by_name = summed_up(sources)
+        self.unseen = {
+            lock
+            for name in called_elsewhere(sources.values()) & set(self._by_name)
+            for effect in self._by_name[name]
+            if not effect.manager
+            for lock in taken_under(effect)
+        }
+        """The last names of the locks that a function may leave taken whose calls are not all
+        seen; :data:`OPAQUE` for any lock."""
 
-    def held(self, text: str, function: str, line: int) -> Iterator[Use]:
-        """Yield what calls before ``line`` of a function have left taken."""
+    def held(self, text: str, function: str, line: int, types: Types = _untold) -> Iterator[Use]:
+        """Yield what calls before ``line`` of a function have left taken.
+
+        What may have been taken, but cannot be named, is yielded as lost.
+        """
         body = function_around(text, function, line)
         if body is None:
             return
-        path = tuple(path_to(body, line))
-        yield from self._managed(path, line)
-        calls = [node for node, _ in calls_in(body)]
-        for call in calls:
+        place = _Place(text, body, line, tuple(path_to(body, line)), types)
+        yield from self._managed(place)
+        for call in place.calls:
             if (call.end_lineno or call.lineno) < line:
-                for lock in self._apply(call, "takes"):
-                    if not self._freed(body, calls, lock, call, line, path):
-                        yield Use(lock, call.lineno, "acquire", certain=False)
+                for lock in self._by(place, call, "takes"):
+                    if not self._freed(place, lock, call):
+                        yield _use(lock, call.lineno, "acquire")
+        yield from self._earlier_rounds(place)
+        yield from self._beside(place)
 
-    def entered(self, kind: str, expression: str, line: int) -> Iterator[Use]:
+    def entered(self, kinds: Sequence[str], expression: str, line: int) -> Iterator[Use]:
         """Yield what ``with expression`` holds, for an object of the program's own class."""
-        effect = self._only(f"{kind.rpartition('.')[2]}.__enter__")
-        for lock in _substitute(effect, (ast.parse(expression, mode="eval").body,), "takes"):
-            yield Use(lock, line, "with", certain=False)
+        effects = self._of_types(kinds, "__enter__")
+        arguments = (ast.parse(expression, mode="eval").body,)
+        for lock in substituted(effects[0], arguments, "takes") if len(effects) == 1 else ():
+            yield _use(lock, line, "with")
+        if len(effects) > 1 or any(effect.unclear for effect in effects):
+            yield _use(OPAQUE, line, "with")
 
-    def _managed(self, path: tuple[ast.AST, ...], line: int) -> Iterator[Use]:
-        for node in path:
-            if isinstance(node, ast.With) and node.body[0].lineno <= line:
+    def _managed(self, place: _Place) -> Iterator[Use]:
+        for node in place.path:
+            if isinstance(node, ast.With | ast.AsyncWith) and node.body[0].lineno <= place.line:
                 for item in node.items:
                     call = item.context_expr
-                    if isinstance(call, ast.Call) and call.lineno < line:
-                        for lock in self._apply(call, "takes", manager=True):
-                            yield Use(lock, call.lineno, "with", certain=False)
+                    if isinstance(call, ast.Call) and call.lineno < place.line:
+                        for lock in self._by(place, call, "takes", manager=True):
+                            yield _use(lock, call.lineno, "with")
 
-    def _apply(self, call: ast.Call, what: str, *, manager: bool = False) -> Iterator[str]:
-        """Yield the locks that a call takes or frees, in the names of its caller."""
-        if isinstance(call.func, ast.Attribute):
-            effect = self._only(call.func.attr)
-            own = (call.func.value,) if effect and effect.method else ()
-            arguments: tuple[ast.expr, ...] = (*own, *call.args)
-        elif isinstance(call.func, ast.Name):
-            effect = self._only(call.func.id)
-            arguments = tuple(call.args)
-        else:
+    def _earlier_rounds(self, place: _Place) -> Iterator[Use]:
+        """Yield what calls behind the line have left taken in earlier rounds of a loop, as lost."""
+        loops = [n for n in place.path if isinstance(n, ast.For | ast.AsyncFor | ast.While)]
+        around = [node for node, _ in calls_in(loops[0])] if loops else []
+        if any(list(self._by(place, call, "frees")) for call in around):
             return
-        if effect and effect.manager == manager:
-            yield from _substitute(effect, arguments, what)
+        for call in around:
+            if call.lineno >= place.line and list(self._by(place, call, "takes")):
+                yield _use(OPAQUE, call.lineno, "acquire")
 
-    def _only(self, name: str) -> Effect | None:
-        found = self._by_name.get(name, [])
-        return found[0] if len(found) == 1 else None
+    def _beside(self, place: _Place) -> Iterator[Use]:
+        """Yield what one of several statements on the line may have left taken, as lost."""
+        if statements_on(place.body, place.line) > 1:
+            for call in place.calls:
+                if call.lineno == place.line and list(self._by(place, call, "takes")):
+                    yield _use(OPAQUE, call.lineno, "acquire")
 
-    def _freed(
-        self,
-        body: Function,
-        calls: list[ast.Call],
-        lock: str,
-        taken: ast.Call,
-        line: int,
-        path: tuple[ast.AST, ...],
-    ) -> bool:
+    def _by(
+        self, place: _Place, call: ast.Call, what: str, *, manager: bool = False
+    ) -> Iterator[str]:
+        """Yield the locks that a call takes or frees, in the names of its caller."""
+        effects = self._candidates(place, call)
+        return left_by(effects, call, what, place.text, manager=manager)
+
+    def _candidates(self, place: _Place, call: ast.Call) -> Sequence[Effect]:
+        """Return what a call may be for: a method of its object's class, where that is known."""
+        if isinstance(call.func, ast.Name):
+            return self._by_name.get(call.func.id, ())
+        if not isinstance(call.func, ast.Attribute) or call.func.attr not in self._by_name:
+            return ()
+        kinds = place.types(call.func.value)
+        if not kinds or {"module", "type"} & set(kinds):
+            return self._by_name[call.func.attr]
+        return self._of_types(kinds, call.func.attr)
+
+    def _of_types(self, kinds: Sequence[str], method: str) -> Sequence[Effect]:
+        """Return the summaries of a method in the first of some classes that has one."""
+        found = (self._by_name.get(f"{kind.rpartition('.')[2]}.{method}") for kind in kinds)
+        return next(filter(None, found), ())
+
+    def _freed(self, place: _Place, lock: str, taken: ast.Call) -> bool:
+        """Whether what a call took was given back before the line, as far as can be told."""
         end = taken.end_lineno or taken.lineno
-        if released_between(body, lock, end, line, path) is not False:
-            return True
-        between = (call for call in calls if end < call.lineno < line)
-        return any(lock in self._apply(call, "frees") for call in between)
+        between = (call for call in place.calls if end < call.lineno < place.line)
+        freed = [each for call in between for each in self._by(place, call, "frees")]
+        if OPAQUE in (lock, *freed):
+            return bool(freed)
+        return (
+            lock in freed
+            or released_between(place.body, lock, end, place.line, place.path) is not False
+        )
 
 
-@functools.lru_cache(maxsize=64)
-def _effects(text: str) -> tuple[tuple[str, Effect], ...]:
-    """Return the functions of a file that have an effect, by bare name and as ``Class.method``."""
-    try:
-        module = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
-    found: list[tuple[str, Effect]] = []
-    owners = {
-        id(method): node.name
-        for node in ast.walk(module)
-        if isinstance(node, ast.ClassDef)
-        for method in node.body
-    }
-    for node in ast.walk(module):
-        if isinstance(node, ast.FunctionDef) and (effect := _sum_up(text, node)):
-            effect = replace(effect, method=id(node) in owners)
-            found.append((node.name, effect))
-            if id(node) in owners:
-                found.append((f"{owners[id(node)]}.{node.name}", effect))
-    return tuple(found)
-
-
-def _sum_up(text: str, node: ast.FunctionDef) -> Effect | None:
-    parameters = tuple(arg.arg for arg in (*node.args.posonlyargs, *node.args.args))
-    if any("contextmanager" in ast.unparse(one) for one in node.decorator_list):
-        yields = [n.lineno for n in ast.walk(node) if isinstance(n, ast.Yield)]
-        held = site_at(text, node.name, yields[0]).held if yields else ()
-        return Effect(parameters, tuple(use.text for use in held), manager=True) if held else None
-    end = (node.end_lineno or node.lineno) + 1
-    takes, frees = [], []
-    for call, _ in calls_in(node):
-        if not isinstance(call.func, ast.Attribute):
-            continue
-        lock = ast.unparse(call.func.value)
-        last = call.end_lineno or call.lineno
-        if call.func.attr == "acquire" and released_between(node, lock, last, end, ()) is False:
-            takes.append(lock)
-        elif call.func.attr == "release":
-            frees.append(lock)
-    frees = [lock for lock in frees if lock not in takes]
-    return Effect(parameters, tuple(takes), tuple(frees)) if takes or frees else None
-
-
-def _substitute(effect: Effect | None, arguments: tuple[ast.expr, ...], what: str) -> Iterator[str]:
-    """Yield the expressions of an effect with the parameters replaced by the arguments."""
-    if effect is None:
-        return
-    bound = dict(zip(effect.parameters, arguments, strict=False))
-    for text in getattr(effect, what):
-        tree = _Binder(bound).visit(ast.parse(text, mode="eval"))
-        yield ast.unparse(tree)
-
-
-class _Binder(ast.NodeTransformer):
-    """Replaces names by expressions."""
-
-    def __init__(self, bound: Mapping[str, ast.expr]) -> None:
-        self._bound = bound
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        """Replace a parameter by its argument."""
-        return self._bound.get(node.id, node)
+def _use(lock: str, line: int, how: str) -> Use:
+    return Use(lock, line, how, certain=False, lost=lock == OPAQUE)

@@ -7,14 +7,25 @@ both seem to hold it mean that it is not known.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lab.diagnose.effects import OPAQUE
 from lab.diagnose.helpers import Helpers
+from lab.diagnose.hidden import holds_while_suspended, passes_acquire_on, takes_without_with
 from lab.diagnose.names import Names, lock_in
 from lab.diagnose.places import is_users
 from lab.diagnose.scene import Scene, Thread
-from lab.diagnose.source import Use, holds_while_suspended, site_at, takes_without_with
-from lab.model import Evidence, LockState, NoHolder, ProcessCapture, SourceLine
+from lab.diagnose.source import Use, site_at
+from lab.model import (
+    Evidence,
+    Frame,
+    LockState,
+    NoHolder,
+    ProcessCapture,
+    RemoteObject,
+    SourceLine,
+)
 
 _ON_OBJECTS = {
     "threading.Semaphore", "asyncio.locks.Lock", "asyncio.locks.Semaphore",
@@ -63,6 +74,9 @@ class Claims:
         """Whether a generator or coroutine, which is on no stack, may hold a lock."""
         self.leaky = any(map(takes_without_with, texts))
         """Whether a lock may stay taken after the function that took it has returned."""
+        self._unseen = set(self._helpers.unseen)
+        if any(map(passes_acquire_on, texts)):
+            self._unseen.add(OPAQUE)
         for thread in (*scene.threads, *scene.tasks):
             for claim in self._of(thread):
                 self._by_key.setdefault(claim.key, []).append(claim)
@@ -77,6 +91,14 @@ class Claims:
         for claim in self._by_key.get(key, []):
             first.setdefault(claim.thread.id, claim)
         return list(first.values())
+
+    def may_be_unseen(self, waiter: Thread, key: str) -> bool:
+        """Whether another thread may hold the lock because of a call that no source shows."""
+        others = (t for t in self._scene.threads if t.process is waiter.process)
+        if not self._unseen or all(t.id == waiter.id or not t.frames for t in others):
+            return False
+        names = self._scene.names_of(key)
+        return OPAQUE in self._unseen or any(n.endswith(u) for n in names for u in self._unseen)
 
     def runs_in(self, task: Thread, thread: Thread) -> bool:
         """Whether ``task`` is a suspended asyncio task of the loop that ``thread`` runs."""
@@ -112,35 +134,66 @@ class Claims:
     def _in_frame(self, thread: Thread, index: int) -> list[Claim]:
         frame = thread.frames[index]
         text = self._scene.snapshot.sources.get(frame.file)
+        if thread.users is not None and index > thread.users:  # what calls the program meanwhile
+            text = text or self._scene.snapshot.library.get(frame.file)
         if not text:
             if is_users(frame):
                 self.obscure.add(thread.stack.pid)
             return []
         names = Names(thread.process, frame)
         site = site_at(text, frame.function, frame.line)
-        uses = [*site.held, *self._helpers.held(text, frame.function, frame.line)]
+        if site.crowded:
+            self.obscure.add(thread.stack.pid)
+        calls = self._helpers.held(text, frame.function, frame.line, names.types)
+        uses = [*site.held, *calls]
         for header in site.headers:
             uses += self._entered(thread, names, header, frame.line)
+        inside = self._inside(thread, frame, site.held)
         found = []
         for use in uses:
-            if use.lost:
+            if use.lost and use not in inside:
                 self.obscure.add(thread.stack.pid)
                 continue
-            thing = names.find(use.expression)
-            lock = lock_in(thread.process, thing)
-            if thing is None:
+            thing = inside[use] if use in inside else names.find(use.expression)
+            if key := self._key(thread, thing):
+                at = self._scene.line(thread, index, use.line)
+                found.append(Claim(thread, key, use.text, at, use.certain or use in inside))
+            elif thing is None and use not in inside:
                 self.obscure.add(thread.stack.pid)
-            elif _ON_OBJECTS & {thing.type, *thing.bases}:
-                at = self._scene.line(thread, index, use.line)
-                inner = thread.process.objects.get(thing.attributes.get("_lock", 0), thing)
-                key = object_key(thread.stack.pid, inner.address)
-                found.append(Claim(thread, key, use.text, at, use.certain))
-            elif lock and lock.lock:
-                at = self._scene.line(thread, index, use.line)
-                found.append(Claim(thread, lock.lock.key, use.text, at, use.certain))
-            elif use.how == "with":
-                uses += self._helpers.entered(thing.type, use.text, use.line)
-        return found
+            elif thing is not None and use.how == "with":
+                uses += self._helpers.entered((thing.type, *thing.bases), use.text, use.line)
+        return [*found, *self._of_generators(thread, index, site.held)]
+
+    def _inside(
+        self, thread: Thread, frame: Frame, held: tuple[Use, ...]
+    ) -> dict[Use, RemoteObject | None]:
+        """Return what each ``with`` around a line was given, as the frame's stack in memory says.
+
+        Nothing when memory and source do not count the same.
+        """
+        uses = [use for use in held if use.how == "with"]
+        if thread.moved or frame.entered is None or len(frame.entered) != len(uses):
+            return {}
+        objects = thread.process.objects
+        return {use: objects.get(m[0]) for use, m in zip(uses, frame.entered, strict=True)}
+
+    def _of_generators(self, thread: Thread, index: int, held: tuple[Use, ...]) -> Iterator[Claim]:
+        """Yield what the generators of context managers are inside of in their turn."""
+        frame = thread.frames[index]
+        uses = list(self._inside(thread, frame, held))
+        for place, (_, *inner) in enumerate(frame.entered or () if uses else ()):
+            for address in inner:
+                if key := self._key(thread, thread.process.objects.get(address)):
+                    at = self._scene.line(thread, index, uses[place].line)
+                    yield Claim(thread, key, uses[place].text, at, certain=True)
+
+    def _key(self, thread: Thread, thing: RemoteObject | None) -> str:
+        """Return the key by which claims on ``thing`` are kept, if it is something like a lock."""
+        if thing and _ON_OBJECTS & {thing.type, *thing.bases}:
+            inner = thread.process.objects.get(thing.attributes.get("_lock", 0), thing)
+            return object_key(thread.stack.pid, inner.address)
+        lock = lock_in(thread.process, thing)
+        return lock.lock.key if lock and lock.lock else ""
 
     def _entered(
         self, thread: Thread, names: Names, header: tuple[Use, ...], line: int
@@ -192,7 +245,7 @@ def permits(on: list[Claim]) -> Holder:
     if on:
         names = ", ".join(claim.thread.label for claim in on)
         return Holder(Evidence.UNKNOWN, f"its permits are with {names}: any one would do")
-    return Holder(Evidence.UNKNOWN, "nobody in sight has taken a permit: anybody may give one")
+    return Holder(Evidence.UNKNOWN, "nobody in sight is inside it: anybody may give a permit")
 
 
 def of_task_lock(claims: Claims, waiter: Thread, address: int) -> Holder:
@@ -306,7 +359,7 @@ def _by_source(claims: Claims, on: list[Claim], waiter: Thread, key: str) -> Hol
     if claims.suspended:
         because = "no thread is seen to hold it; a suspended generator or coroutine may"
         return Holder(Evidence.UNKNOWN, because)
-    if waiter.process.process.pid in claims.obscure:
+    if waiter.process.process.pid in claims.obscure or claims.may_be_unseen(waiter, key):
         return Holder(Evidence.UNKNOWN, "no thread of the process is seen to hold it")
     if waiter.process.forked:
         return _of_a_fork(claims, waiter, key)

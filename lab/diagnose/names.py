@@ -40,6 +40,11 @@ class Names:
             return self._objects.get(found.attributes.get("cell_contents", 0))
         return found
 
+    def types(self, expression: ast.expr) -> tuple[str, ...]:
+        """Return the names of the type and bases of what ``expression`` stands for, if known."""
+        found = self.find(expression)
+        return (found.type, *found.bases) if found else ()
+
     def _address(self, expression: ast.expr) -> int | None:
         if isinstance(expression, ast.Name):
             local: Local | None = self._locals.get(expression.id)

@@ -206,6 +206,22 @@ class Scene:
                         return f"{owner.type.rpartition('.')[2]}.{name}"
         return ""
 
+    def names_of(self, key: str) -> set[str]:
+        """Return the names by which globals and attributes refer to a lock, or to what wraps it."""
+        found = set()
+        for capture, thing in self.locks.get(key, ()):
+            around = {
+                a for a, o in capture.objects.items() if thing.address in o.attributes.values()
+            }
+            meant = {thing.address, *(a for a in around if self._wraps(capture.objects[a]))}
+            tables = (*(o.attributes for o in capture.objects.values()), *capture.globals.values())
+            found |= {name for table in tables for name, a in table.items() if a in meant}
+        return found
+
+    @staticmethod
+    def _wraps(thing: RemoteObject) -> bool:
+        return thing.type.startswith(("threading.", "multiprocessing."))
+
     def local_object(self, thread: Thread, index: int, name: str) -> RemoteObject | None:
         """Return the object in local variable ``name`` of a frame."""
         for local in thread.frames[index].locals:

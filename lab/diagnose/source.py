@@ -12,9 +12,11 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from lab.diagnose.attempts import has_it
+
 type Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module
-_NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
-_TAKING = ("acquire", "acquire_lock", "enter_context", "__enter__")
+NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+GIVING = ("release", "__exit__")
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
@@ -49,6 +51,9 @@ class Site:
     held: tuple[Use, ...] = ()
     wants: tuple[Use, ...] = ()
     headers: tuple[tuple[Use, ...], ...] = ()
+    crowded: bool = False
+    """Whether the line takes a lock in one statement and goes on with another, so that a line does
+    not tell whether the lock is taken by now."""
 
 
 @functools.lru_cache(maxsize=128)
@@ -80,7 +85,14 @@ def site_at(text: str, function: str, line: int) -> Site:
     held = [_unless_rebound(use, body, line) for use in held]
     held += _earlier_rounds(path)
     in_order = tuple(sorted(dict.fromkeys(held), key=lambda use: use.line))
-    return Site(in_order, tuple(dict.fromkeys(wants)), headers)
+    crowded = bool(wants) and statements_on(body, line) > 1
+    return Site(in_order, tuple(dict.fromkeys(wants)), headers, crowded)
+
+
+def statements_on(body: Function, line: int) -> int:
+    """Return how many statements of a function begin on ``line``."""
+    nodes = (node for node in ast.walk(body) if isinstance(node, ast.stmt) and node is not body)
+    return sum(node.lineno == line for node in nodes)
 
 
 def _unless_rebound(use: Use, body: Function, line: int) -> Use:
@@ -107,7 +119,7 @@ def _earlier_rounds(path: tuple[ast.AST, ...]) -> Iterator[Use]:
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         }
         for call, _ in calls_in(loop):
-            lock = _taken_by(call)
+            lock = taken_by(call)
             if lock is None or not any(
                 isinstance(node, ast.Name) and node.id in rebound for node in ast.walk(lock)
             ):
@@ -119,7 +131,7 @@ def _earlier_rounds(path: tuple[ast.AST, ...]) -> Iterator[Use]:
 def _given_back(loop: ast.AST, lock: str) -> bool:
     """Whether each round releases what it takes."""
     return any(
-        _method(call) == "release" and ast.unparse(call.func.value) == lock  # type: ignore[attr-defined]
+        method_of(call) in GIVING and ast.unparse(call.func.value) == lock  # type: ignore[attr-defined]
         for call, _ in calls_in(loop)
     )
 
@@ -173,7 +185,7 @@ def path_to(root: ast.AST, line: int) -> Iterator[ast.AST]:
         inside = _covers(node, line) or (
             getattr(node, "lineno", None) is None and any(True for _ in path_to(node, line))
         )
-        if inside and not isinstance(node, _NESTED):
+        if inside and not isinstance(node, NESTED):
             yield node
             yield from path_to(node, line)
 
@@ -204,20 +216,21 @@ def _wanted_by(node: ast.With | ast.AsyncWith, line: int) -> Iterator[Use]:
 def _calls_on(path: tuple[ast.AST, ...], line: int) -> Iterator[ast.expr]:
     """Yield ``x`` of every ``x.acquire(...)`` that is being called at ``line``."""
     for node in path:
-        if _covers(node, line) and (lock := _taken_by(node)) is not None:
+        if _covers(node, line) and (lock := taken_by(node)) is not None:
             yield lock
 
 
-def _taken_by(node: ast.AST) -> ast.expr | None:
+def taken_by(node: ast.AST) -> ast.expr | None:
     """Return ``x`` of ``x.acquire(...)`` and of ``stack.enter_context(x)``."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
         return None
-    if node.func.attr == "acquire":
+    if node.func.attr in ("acquire", "__enter__"):
         return node.func.value
     return node.args[0] if node.func.attr == "enter_context" and node.args else None
 
 
-def _method(node: ast.AST) -> str:
+def method_of(node: ast.AST) -> str:
+    """Return the name of the method that a call is of, or an empty string."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return node.func.attr
     return ""
@@ -227,20 +240,37 @@ def _acquired(body: Function, path: tuple[ast.AST, ...], line: int) -> Iterator[
     """Yield what was taken by ``acquire()`` before ``line`` and may not have been released."""
     for node, blocks in calls_in(body):
         end = node.end_lineno or node.lineno
-        lock = _taken_by(node)
-        if lock is None or end >= line or not _stack_open(node, body, path):
+        lock = taken_by(node)
+        if lock is None or end >= line or not _stack_open(node, body, path, line):
             continue
         text = ast.unparse(lock)
         released = released_between(body, text, end, line, path)
-        if released is not True:
-            certain = released is False and all(block in path for block in blocks)
-            yield Use(text, node.lineno, "acquire", certain)
+        taken = has_it(node, body, line) if method_of(node) == "acquire" else True
+        if released is not True and taken is not False:
+            certain = released is False and _surely(node, blocks, path)
+            yield Use(text, node.lineno, "acquire", certain, lost=taken is None)
 
 
-def _stack_open(node: ast.Call, body: Function, path: tuple[ast.AST, ...]) -> bool:
-    """Whether the ``with ExitStack()`` around an ``enter_context`` is around the line, too."""
-    if _method(node) != "enter_context":
+def _surely(node: ast.Call, blocks: tuple[ast.AST, ...], path: tuple[ast.AST, ...]) -> bool:
+    """Whether a call was made for sure: in a branch that the line is in, or in a branch's test."""
+    inside = (b for b in blocks if not (isinstance(b, ast.If) and node in ast.walk(b.test)))
+    return all(block in path for block in inside)
+
+
+def _stack_open(node: ast.Call, body: Function, path: tuple[ast.AST, ...], line: int) -> bool:
+    """Whether the ``with ExitStack()`` around an ``enter_context`` is around the line, too.
+
+    And whether nobody has closed the stack before, or taken over what is on it.
+    """
+    if method_of(node) != "enter_context":
         return True
+    stack = ast.unparse(node.func.value)  # type: ignore[attr-defined]
+    for call, _ in calls_in(body):
+        ends = (
+            method_of(call) in ("close", "aclose", "pop_all") and node.lineno <= call.lineno < line
+        )
+        if ends and ast.unparse(call.func.value) == stack:  # type: ignore[attr-defined]
+            return False
     around = [w for w in ast.walk(body) if isinstance(w, ast.With) and node in ast.walk(w)]
     return all(w in path for w in around)
 
@@ -255,7 +285,7 @@ def released_between(
     """Say whether ``text`` is released between two lines; ``None`` when a branch decides."""
     verdict: bool | None = False
     for node, blocks in calls_in(body):
-        if _method(node) != "release" or not start < node.lineno < line:
+        if method_of(node) not in GIVING or not start < node.lineno < line:
             continue
         if ast.unparse(node.func.value) != text:  # type: ignore[attr-defined]
             continue
@@ -281,7 +311,7 @@ def calls_in(
 ) -> Iterator[tuple[ast.Call, tuple[ast.AST, ...]]]:
     """Yield every call of a function with the branches and loops that it lies in."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, _NESTED):
+        if isinstance(child, NESTED):
             continue
         if isinstance(child, ast.Call):
             yield child, blocks
@@ -289,48 +319,3 @@ def calls_in(
             child, ast.If | ast.For | ast.While | ast.ExceptHandler | ast.match_case
         )
         yield from calls_in(child, (*blocks, child) if branch else blocks)
-
-
-@functools.lru_cache(maxsize=128)
-def holds_while_suspended(text: str) -> bool:
-    """Whether a generator or coroutine in ``text`` may be suspended inside a ``with``.
-
-    Context managers made of a generator are left out: they are read as what they manage.
-    """
-    module = parse(text)
-    return module is not None and any(map(_suspends_inside_with, ast.walk(module)))
-
-
-def _suspends_inside_with(node: ast.AST) -> bool:
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return False
-    if any("contextmanager" in ast.unparse(one) for one in node.decorator_list):
-        return False
-    pauses = (ast.Yield, ast.YieldFrom, ast.Await)
-    inside = (
-        inner
-        for outer in _own_nodes(node)
-        if isinstance(outer, ast.With)
-        for inner in _own_nodes(outer)
-    )
-    return any(isinstance(inner, pauses) for inner in inside)
-
-
-def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what is below a node, but not in a function or class defined there."""
-    for child in ast.iter_child_nodes(node):
-        if not isinstance(child, _NESTED):
-            yield child
-            yield from _own_nodes(child)
-
-
-@functools.lru_cache(maxsize=128)
-def takes_without_with(text: str) -> bool:
-    """Whether ``text`` names a method that takes a lock, called there or passed on.
-
-    What is taken by a call, and not by ``with``, may be left taken.
-    """
-    module = parse(text)
-    return module is None or any(
-        isinstance(node, ast.Attribute) and node.attr in _TAKING for node in ast.walk(module)
-    )

@@ -14,6 +14,7 @@ from lab.diagnose.ends import awaited, channel_end
 from lab.diagnose.futures import chained_to, worker_on
 from lab.diagnose.holders import Claims, Holder, object_key, of_task_lock, permits
 from lab.diagnose.names import Names
+from lab.diagnose.noted import noted
 from lab.diagnose.places import is_users
 from lab.diagnose.scene import Scene, Thread
 from lab.diagnose.source import called_on, site_at
@@ -105,7 +106,7 @@ def task_end(scene: Scene, claims: Claims, wait: Blocked) -> Holder:
         if thread := worker_on(scene, task.process, futures):
             because = f"{thread.label} runs what it waits for, in an executor"
             return Holder(Evidence.SAME_OBJECT, because, thread)
-    because = "whoever is to provide it is not recorded anywhere"
+    because = noted(wait) or "whoever is to provide it is not recorded anywhere"
     loop = scene.loop_of(task)
     if loop is None or loop.wait is None or loop.wait.closed or loop.timed:
         return Holder(Evidence.UNKNOWN, because)

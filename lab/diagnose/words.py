@@ -19,6 +19,7 @@ _NOBODY = {
     NoHolder.DEAD_PROCESS: "which a process took that is dead: {because}",
     NoHolder.INHERITED_BY_FORK: "which was copied, taken, by a fork: {because}",
 }
+_MOST_TOLD = 3
 _VERBS = {
     "accept": "waits for a connection to",
     "connect": "waits to connect by",
@@ -42,8 +43,10 @@ _VERBS = {
     "idle": "waits for",
 }
 
-_TOLD = (*ON_DESCRIPTORS, *ASKING, "child", "gil", "stream")
+_TOLD = (*ON_DESCRIPTORS, *ASKING, "child", "gil", "stream", "semaphore", "queue-join", "barrier")
 """Waits of which the sentence says how it is known who would end them."""
+HELD = (LOCK, "import", "task-lock", "semaphore")
+"""What one thread holds while others wait for it."""
 
 
 def thing(link: Link) -> str:
@@ -89,7 +92,7 @@ def _holds(link: Link, links: Sequence[Link]) -> str:
         if other.holder.thread
         and other.holder.thread.id == link.waiter.id
         and other.edge.held_at
-        and other.wait.kind == LOCK
+        and other.wait.kind in HELD
     ]
     return f"holds {' and '.join(dict.fromkeys(held))} and " if held else ""
 
@@ -102,7 +105,7 @@ def _name_there(link: Link) -> str:
 def _tail(link: Link) -> str:
     if link.holder.nobody:
         return ", " + _NOBODY[link.holder.nobody].format(because=link.holder.because)
-    if link.wait.kind not in (LOCK, "import", "task-lock"):
+    if link.wait.kind not in HELD or (link.wait.kind == "semaphore" and not link.holder.thread):
         if link.wait.kind == "child" and link.holder.thread:
             return ""
         told = link.wait.kind in _TOLD or state_of(link.wait) or link.holder.outside
@@ -146,24 +149,41 @@ def headline(finding: Finding, links: Sequence[Link]) -> str:
 
 
 def _nothing_stuck(links: Sequence[Link]) -> str:
-    """Say that nothing is stuck for good, and who makes others wait meanwhile."""
+    """Say that nothing is known to be stuck for good, and who makes others wait meanwhile."""
     told = [o for o in links if o.holder.thread or o.wait.kind in (*ON_DESCRIPTORS, *ASKING)]
     slow = next((o for o in told if o.wait.kind == LOCK and o.holder.thread), None)
-    slow = slow or next(iter(told), None)
+    slow = slow or next(iter(told), None) or next((o for o in links if not o.waiter.timed), None)
     if slow is None:
-        return "No thread waits for something that cannot come any more."
-    return f"Nothing is stuck for good: {sentence(slow)}"
+        return "No thread is known to wait for something that cannot come any more."
+    return f"Nothing is known to be stuck for good: {sentence(_last(slow, links), links)}"
+
+
+def _last(link: Link, links: Sequence[Link]) -> Link:
+    """Follow a wait to the one that all the others on its way come from."""
+    by_waiter = {one.waiter.id: one for one in links if not one.waiter.timed}
+    seen = {link.waiter.id}
+    while link.holder.thread and (beyond := by_waiter.get(link.holder.thread.id)):
+        if beyond.waiter.id in seen:
+            break
+        seen.add(beyond.waiter.id)
+        link = beyond
+    return link
 
 
 def _others(links: Iterable[Link]) -> str:
-    """Close the circle in words."""
-    return " ".join(map(_other, list(links)[:3]))
+    """Close the circle in words: of a large one, what comes next, and what closes it."""
+    told = [_other(link) for link in links]
+    if len(told) > _MOST_TOLD:
+        left_out = len(told) - _MOST_TOLD
+        told[_MOST_TOLD - 1 : -1] = [f"So it goes on over {left_out} more."]
+    return " ".join(told)
 
 
 def _other(link: Link) -> str:
-    if link.wait.kind != LOCK or not link.holder.thread:
+    if link.wait.kind not in HELD or not link.holder.thread:
         because = f": {link.holder.because}" if link.wait.kind in ON_DESCRIPTORS else ""
         verb = _VERBS.get(link.wait.kind, "waits for")
         return f"{link.waiter.label} in turn {verb} {thing(link)}{because}."
-    what = f"`{link.resource.name}`" if link.resource.name else thing(link)
+    plain = link.wait.kind == LOCK and link.resource.name
+    what = f"`{link.resource.name}`" if plain else thing(link)
     return f"{link.waiter.label} in turn waits for {what}, which {link.holder.thread.label} holds."

@@ -33,6 +33,9 @@ class Frame(Record, frozen=True, kw_only=True):
     line: int
     locals: tuple[Local, ...] = ()
     module: str | None = None
+    entered: tuple[tuple[int, ...], ...] | None = None
+    """The address of each context manager that it is inside of, outermost first, followed by those
+    of what the manager's generator is inside of; ``None`` where that was not read."""
 
     def is_in(self, file: str, function: str) -> bool:
         """Whether this is ``function`` of the module whose path ends in ``file``."""
@@ -163,6 +166,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
     sources: dict[str, str] = msgspec.field(default_factory=dict)
     """The text of every source file that a frame outside the standard library refers to, and of
     the program's other files that may take a lock for their callers."""
+    library: dict[str, str] = msgspec.field(default_factory=dict)
+    """The text of the standard library's files that called the program and may hold a lock."""
     stable: bool | None = None
     """Whether a second dump showed the same stacks; ``None`` when only one was taken."""
 

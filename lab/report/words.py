@@ -41,7 +41,7 @@ OUTCOMES = {
     OutcomeKind.NEVER_READY: "Never ready",
 }
 CAUSES = {
-    Cause.NONE: "Nothing is wrong",
+    Cause.NONE: "Nothing known to be stuck",
     Cause.LOCK_CYCLE: "Lock cycle",
     Cause.WAIT_CYCLE: "Wait cycle",
     Cause.SELF_DEADLOCK: "Self-deadlock",

@@ -10,14 +10,17 @@ from collections.abc import Iterator
 
 from lab.capture.memory import layout as at
 from lab.capture.memory.access import CannotReadMemoryError
+from lab.capture.memory.entered import (
+    GENERATOR_FRAME,
+    GENERATOR_STATE,
+    INSTRUCTION,
+    entered,
+)
 from lab.capture.memory.layout import FrameLayout
 from lab.capture.memory.lines import line_at
 from lab.capture.memory.objects import Objects
 from lab.model import Frame, Local
 
-_STATE = 67
-_IFRAME = 72
-_INSTRUCTION = 56
 _STACK_TOP = 64
 _FIRST_LINE = 68
 _LINE_TABLE = 136
@@ -40,12 +43,12 @@ def is_coroutine(objects: Objects, address: int) -> bool:
 
 def is_over(objects: Objects, coroutine: int) -> bool:
     """Whether a coroutine has returned, or is running: then it has no frame to show."""
-    return objects.memory.signed(coroutine + _STATE, 1) >= 0
+    return objects.memory.signed(coroutine + GENERATOR_STATE, 1) >= 0
 
 
 def is_running(objects: Objects, coroutine: int) -> bool:
     """Whether a coroutine is on the stack of a thread."""
-    return objects.memory.signed(coroutine + _STATE, 1) == 0
+    return objects.memory.signed(coroutine + GENERATOR_STATE, 1) == 0
 
 
 def suspended_frames(objects: Objects, coroutine: int) -> tuple[Frame, ...]:
@@ -59,7 +62,7 @@ def suspended_frames(objects: Objects, coroutine: int) -> tuple[Frame, ...]:
         while frames and len(found) < _MOST_FRAMES and is_coroutine(objects, coroutine):
             if is_over(objects, coroutine):
                 break
-            iframe = coroutine + _IFRAME
+            iframe = coroutine + GENERATOR_FRAME
             found.append(_frame(objects, frames, iframe))
             coroutine = _unwrapped(objects, _awaited(objects, frames, iframe))
     except CannotReadMemoryError:
@@ -85,7 +88,7 @@ def _frame(objects: Objects, frames: FrameLayout, iframe: int) -> Frame:
     code = word(iframe + frames.executable)
     if objects.type_of(code).name != "code":
         raise CannotReadMemoryError(f"no code object at {code:#x}")
-    offset = word(iframe + _INSTRUCTION) - (code + frames.code_start)
+    offset = word(iframe + INSTRUCTION) - (code + frames.code_start)
     first = objects.memory.signed(code + _FIRST_LINE, 4)
     table = objects.bytes_of(word(code + _LINE_TABLE))
     return Frame(
@@ -93,6 +96,7 @@ def _frame(objects: Objects, frames: FrameLayout, iframe: int) -> Frame:
         file=objects.text(word(code + frames.code_filename)),
         line=line_at(table, first, offset),
         locals=tuple(_variables(objects, frames, iframe, code)),
+        entered=entered(objects, frames, iframe, code),
     )
 
 

@@ -1,4 +1,4 @@
-"""The variables that a function shares with the functions around it: cells, and free variables.
+"""What frames hold that py-spy does not show: shared variables, and the managers they have entered.
 
 py-spy shows plain locals only, while a lock is as often a variable of the enclosing function. The
 frames are reached from the interpreter state, as ``sys._current_frames()`` does it.
@@ -13,6 +13,7 @@ import msgspec
 
 from lab.capture.memory import layout as at
 from lab.capture.memory.access import CannotReadMemoryError
+from lab.capture.memory.entered import Managers, entered
 from lab.capture.memory.layout import FrameLayout
 from lab.capture.memory.objects import Objects
 from lab.model import Frame, Local, ThreadStack
@@ -26,11 +27,12 @@ _SHARED = 0x40 | 0x80
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A frame in memory: its function, and the cells of its shared variables."""
+    """A frame in memory: its function, its shared variables' cells, and what it is inside of."""
 
     file: str
     function: str
     cells: tuple[tuple[str, int], ...]
+    entered: Managers | None
 
 
 def with_shared_variables(
@@ -97,7 +99,14 @@ def _frame(objects: Objects, frames: FrameLayout, frame: int) -> _Seen | None:
         function = objects.text(word(code + frames.code_qualname))
     except CannotReadMemoryError:
         return None
-    return _Seen(file, function, cells)
+    return _Seen(file, function, cells, _entered(objects, frames, frame, code))
+
+
+def _entered(objects: Objects, frames: FrameLayout, frame: int, code: int) -> Managers | None:
+    try:
+        return entered(objects, frames, frame, code)
+    except CannotReadMemoryError:
+        return None
 
 
 def _cells(
@@ -124,7 +133,8 @@ def _merge(frames: tuple[Frame, ...], chain: Iterator[_Seen]) -> Iterator[Frame]
             for name, cell in (match.cells if match else ())
             if name not in known
         ]
-        yield msgspec.structs.replace(frame, locals=(*frame.locals, *more)) if more else frame
+        managers = match.entered if match else None
+        yield msgspec.structs.replace(frame, locals=(*frame.locals, *more), entered=managers)
 
 
 def _same(frame: Frame, seen: _Seen) -> bool:

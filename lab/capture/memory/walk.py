@@ -31,7 +31,9 @@ WAITABLE: dict[str, tuple[str, ...]] = {
     "threading.Semaphore": ("_cond", "_value"),
     "threading.Barrier": ("_cond", "_parties", "_count", "_state"),
     "_frozen_importlib._ModuleLock": ("name", "owner"),
-    "queue.Queue": ("mutex", "maxsize", "unfinished_tasks"),
+    "queue.Queue": (
+        "mutex", "maxsize", "unfinished_tasks", "not_full", "not_empty", "all_tasks_done"
+    ),
     "_queue.SimpleQueue": (),
     "concurrent.futures._base.Future": ("_condition", "_state", "_done_callbacks"),
     "concurrent.futures.thread._WorkItem": ("future",),

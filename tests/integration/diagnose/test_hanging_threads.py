@@ -123,7 +123,7 @@ UNSATISFIED = [
     ("queue_get", "worker-1", "queue-gets", "queue.Queue", "items"),
     ("queue_put", "main", "queue-puts", "queue.Queue", "items"),
     ("queue_join", "main", "queue-joins", "queue.Queue", "items"),
-    ("semaphore", "worker-1", "permit-wants", "threading.Semaphore", ""),
+    ("semaphore", "worker-1", "permit-wants", "threading.Semaphore", "semaphore"),
     ("barrier", "worker-2", "barrier-waits", "threading.Barrier", "barrier"),
     ("starved_pool", "pool_0", "pool-waits", "concurrent.futures.Future", "later"),
 ]

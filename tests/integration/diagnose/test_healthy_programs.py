@@ -52,7 +52,9 @@ def test_a_slow_holder_is_named(look: Callable) -> None:
 
     assert _is_calm(seen)
     assert seen.holder("worker-2", "slow-wants") == ("worker-1", seen.line("slow-holds"))
-    assert seen.diagnosis.headline.startswith("Nothing is stuck for good: worker-2 waits for")
+    assert seen.diagnosis.headline.startswith(
+        "Nothing is known to be stuck for good: worker-2 waits for"
+    )
 
 
 def test_a_lock_that_was_given_back_is_not_held(look: Callable) -> None:

@@ -49,7 +49,6 @@ def test_a_name_that_was_bound_anew_does_not_accuse_its_last_user(look: Callable
         ("loop_over_locks", "worker-1", "all-wants"),
         ("loop_over_stack", "worker-1", "enter-wants"),
         ("rebound", "worker-1", "swap-wants"),
-        ("computed", "worker-2", "computed-wants"),
     ],
 )
 def test_what_cannot_be_followed_is_not_named(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.diagnose.source import holds_while_suspended, takes_without_with
+from lab.diagnose.hidden import holds_while_suspended, takes_without_with
 
 
 @pytest.mark.parametrize(

@@ -206,11 +206,81 @@ def test_a_helper_in_another_module_is_a_function_and_no_method() -> None:
 
 def test_an_object_that_locks_when_entered() -> None:
     helpers = Helpers({"a.py": HELPERS})
-    assert [use.text for use in helpers.entered("m.Store", "box.store", 3)] == ["box.store.lock"]
-    assert list(helpers.entered("m.Other", "box", 3)) == []
+    assert [use.text for use in helpers.entered(("m.Store",), "box.store", 3)] == ["box.store.lock"]
+    assert list(helpers.entered(("m.Other",), "box", 3)) == []
 
 
-def test_a_name_that_two_helpers_share_is_not_followed() -> None:
-    twice = HELPERS + "\nclass Other:\n    def begin(self):\n        self.o.acquire()\n"
-    line = next(n for n, one in enumerate(twice.splitlines(), 1) if "# one" in one)
-    assert list(Helpers({"a.py": twice}).held(twice, "f", line)) == []
+TWICE = (
+    HELPERS
+    + """
+class Other:
+    def begin(self):
+        self.o.acquire()
+"""
+)
+
+
+def left(text: str, marker: str, types=lambda _: ()) -> list[tuple[str, bool]]:
+    """Return what calls have left taken at a marked line of ``f``, and whether it was lost."""
+    line = next(n for n, one in enumerate(text.splitlines(), 1) if f"# {marker}" in one)
+    found = Helpers({"a.py": text}).held(text, "f", line, types)
+    return [(use.text, use.lost) for use in found]
+
+
+def test_a_method_that_two_classes_have_is_followed_where_the_type_is_known() -> None:
+    assert left(TWICE, "one") == [("?", True)]
+    assert left(TWICE, "one", lambda _: ("m.Store",)) == [("s.lock", False)]
+    assert left(TWICE, "one", lambda _: ("m.Derived", "m.Other")) == [("s.o", False)]
+    assert left(TWICE, "one", lambda _: ("dict",)) == []
+    assert left(TWICE, "two") == []
+
+
+LOST = [
+    ("L = a.acquire\ndef f():\n L()\n g()  # here\n", True),
+    ("L, R = a.acquire, a.release\ndef f():\n g()  # here\n", False),
+    ("def h(d):\n k = d[1]\n k.acquire()\ndef f(k):\n h(d)\n g()  # here\n", True),
+    ("def h(d):\n k = d[1]\n k.acquire()\n k.release()\ndef f(k):\n h(d)\n g()  # here\n", False),
+    ("def h(k):\n k.acquire()\ndef f():\n for k in ks:\n  g()  # here\n  h(k)\n", True),
+]
+
+
+@pytest.mark.parametrize(("text", "lost"), LOST)
+def test_what_may_be_taken_but_cannot_be_named_is_lost(text: str, lost: bool) -> None:
+    assert left(text, "here") == ([("?", True)] if lost else [])
+
+
+DEEPER = """
+class Base:
+    def _take(self):
+        self.lock.acquire()
+    def _give(self):
+        self.lock.release()
+    def begin(self):
+        self._take()
+    def end(self):
+        self._give()
+    def both(self):
+        self._take()
+        self._give()
+
+@asynccontextmanager
+async def session(store):
+    async with store.lock:
+        yield
+
+async def f(s):
+    s.begin()
+    g()  # one
+    s.end()
+    s.both()
+    g()  # two
+    async with session(s):
+        g()  # three
+"""
+
+
+@pytest.mark.parametrize(
+    ("marker", "expected"), [("one", ["s.lock"]), ("two", []), ("three", ["s.lock"])]
+)
+def test_helpers_of_helpers(marker: str, expected: list[str]) -> None:
+    assert [text for text, _ in left(DEEPER, marker)] == expected
