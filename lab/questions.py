@@ -50,20 +50,33 @@ def answer_questions(
         _stopping(trial.experiment),
         _again(siblings, expectation),
     ]
-    answers = tuple(
-        Answer(number=number, question=question, kind=kind, answer=text)
-        for number, (question, (kind, text)) in enumerate(
-            zip(QUESTIONS, results, strict=True), start=1
-        )
-    )
     stacks = [capture for capture in trial.captures if capture.name.startswith("stacks")]
     return Debuggability(
-        answers=answers,
+        answers=numbered(results),
         dumps=len(stacks),
         seconds=sum(capture.seconds for capture in stacks),
         paused_s=sum(capture.paused_s or 0.0 for capture in stacks),
         evidence_bytes=_evidence(trial.captures) + sum(out.kept_bytes for out in trial.output),
     )
+
+
+def numbered(results: Sequence[tuple[AnswerKind, str]]) -> tuple[Answer, ...]:
+    """Return the answers to the seven questions, given in their order."""
+    return tuple(
+        Answer(number=number, question=question, kind=kind, answer=text)
+        for number, (question, (kind, text)) in enumerate(
+            zip(QUESTIONS, results, strict=True), start=1
+        )
+    )
+
+
+def graded(right: int, wrong: int, wanted: int) -> AnswerKind:
+    """Grade what was named: ``right`` and ``wrong`` of it, of ``wanted`` that there are."""
+    if wrong:
+        return AnswerKind.WRONG
+    if right == wanted and wanted:
+        return AnswerKind.RIGHT
+    return AnswerKind.PARTLY if right else AnswerKind.UNKNOWN
 
 
 def _evidence(captures: Sequence[CaptureReport]) -> int:
@@ -83,21 +96,13 @@ def _from_diagnosis(diagnosis: Diagnosis | None, expectation: Expectation) -> li
     ]
 
 
-def _grade(right: int, wrong: int, wanted: int) -> AnswerKind:
-    if wrong:
-        return AnswerKind.WRONG
-    if right == wanted and wanted:
-        return AnswerKind.RIGHT
-    return AnswerKind.PARTLY if right else AnswerKind.UNKNOWN
-
-
 def _who(diagnosis: Diagnosis, expectation: Expectation) -> _Result:
     wanted = {wait.waiter for wait in expectation.waits}
     labels = {actor.id: actor.label for actor in diagnosis.actors}
     seen = {labels.get(actor, actor) for cycle in diagnosis.cycles for actor in cycle}
     if not diagnosis.cycles and diagnosis.cause is not Cause.UNKNOWN:
         seen = {labels.get(edge.waiter, edge.waiter) for edge in diagnosis.edges} & wanted
-    kind = _grade(len(seen & wanted), len(seen - wanted), len(wanted))
+    kind = graded(len(seen & wanted), len(seen - wanted), len(wanted))
     return kind, ", ".join(sorted(seen)) or "nobody was named"
 
 
@@ -107,7 +112,7 @@ def _where(pairs: Sequence[_Pair]) -> _Result:
     lines = [edge.at for _, edge in asked if edge]
     right = sum(edge is not None and same_line(edge.at, wait.at) for wait, edge in asked)
     text = ", ".join(sorted({place(line) for line in lines})) or "no line was found"
-    return _grade(right, len(lines) - right, len(asked)), text
+    return graded(right, len(lines) - right, len(asked)), text
 
 
 def _on_what(diagnosis: Diagnosis, pairs: Sequence[_Pair]) -> _Result:
@@ -122,7 +127,7 @@ def _on_what(diagnosis: Diagnosis, pairs: Sequence[_Pair]) -> _Result:
         f"{waiter}: {resource.kind} {resource.name} ({resource.identity or 'not identified'})"
         for waiter, resource in named
     )
-    return _grade(identified, 0, len(pairs)), text or "not identified"
+    return graded(identified, 0, len(pairs)), text or "not identified"
 
 
 def _held_by(diagnosis: Diagnosis, pairs: Sequence[_Pair]) -> _Result:
@@ -134,7 +139,7 @@ def _held_by(diagnosis: Diagnosis, pairs: Sequence[_Pair]) -> _Result:
         if not (wait.hidden and holder == "unknown")
     ]
     text = "; ".join(_holder_in_words(wait, edge, holder) for wait, edge, holder in seen)
-    return _grade(grades.count(True), grades.count(False), len(pairs)), text or "unknown"
+    return graded(grades.count(True), grades.count(False), len(pairs)), text or "unknown"
 
 
 def _holder_in_words(wait: ExpectedWait, edge: Edge, holder: str) -> str:
@@ -160,7 +165,7 @@ def _how(diagnosis: Diagnosis, pairs: Sequence[_Pair]) -> _Result:
         for wait, edge in pairs
     )
     asked = sum(wait.held_at is not None for wait, _ in pairs)
-    return _grade(right, len(steps) - right, asked), "; ".join(steps) or "not shown"
+    return graded(right, len(steps) - right, asked), "; ".join(steps) or "not shown"
 
 
 def _stopping(experiment: StopExperiment | None) -> _Result:
@@ -185,4 +190,4 @@ def _stopping(experiment: StopExperiment | None) -> _Result:
 def _again(siblings: Sequence[Trial], expectation: Expectation) -> _Result:
     shown = sum(trial.outcome.kind is expectation.outcome for trial in siblings)
     text = f"{shown} of {len(siblings)} runs showed it, undisturbed and unprovoked"
-    return _grade(shown, 0, len(siblings)), text
+    return graded(shown, 0, len(siblings)), text

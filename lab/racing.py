@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from lab.model import Answer, AnswerKind, Debuggability, Hunted, Trial
-from lab.questions import QUESTIONS
+from lab.model import AnswerKind, Debuggability, Hunted, Trial
+from lab.questions import numbered
 from lab.scenario import Workers
 
 TRIES, VIOLATIONS = "tries", "violations"
@@ -35,20 +35,14 @@ def counted_violations(trial: Trial) -> tuple[int, int] | None:
 
 def answer_of_race(trial: Trial, siblings: Sequence[Trial], hunted: Hunted | None) -> Debuggability:
     """Answer the questions for a race; ``siblings`` are the repeats in the same variant."""
-    results = [
+    results = (
         *((AnswerKind.UNKNOWN, text) for text in _NOTHING),
         _how(trial, hunted),
         (AnswerKind.UNKNOWN, f"It does not arise: {_OVER}."),
         _again(siblings, hunted),
-    ]
-    answers = tuple(
-        Answer(number=number, question=question, kind=kind, answer=text)
-        for number, (question, (kind, text)) in enumerate(
-            zip(QUESTIONS, results, strict=True), start=1
-        )
     )
     return Debuggability(
-        answers=answers,
+        answers=numbered(results),
         dumps=0,
         seconds=hunted.seconds if hunted else 0.0,
         paused_s=0.0,

@@ -28,6 +28,7 @@ from lab.judge import overall
 from lab.machine import describe_machine, git_state
 from lab.model import (
     SCHEMA_VERSION,
+    Debuggability,
     Event,
     Expectation,
     Hunted,
@@ -41,13 +42,17 @@ from lab.model import (
     Trial,
     VerdictKind,
 )
+from lab.postmortem import answer_of_end, is_over
 from lab.questions import answer_questions
 from lab.racing import answer_of_race, counted_violations
 from lab.registry import Found
 from lab.scenario import ParameterValue, StartMethod, Variant, Workers
-from lab.store import HUNT, RunDirectory, load, new_run_id
+from lab.store import HUNT, RunDirectory, kept_text, load, new_run_id
 from lab.supervise import TargetSpec
 from lab.trial import TrialPlan, TrialRun
+
+STDERR_BYTES = 1 << 18
+"""As much of what a program wrote there is searched for tracebacks."""
 
 type Expectations = Mapping[str, Expectation]
 """By the slug of the variant."""
@@ -149,7 +154,7 @@ def run(request: RunRequest, tell: Callable[[Event], None]) -> RunRecord:
             for plan in _plans(request, header.sides, directory)
         ]
         hunted = _hunted(request, directory, tell)
-        trials = _with_answers(trials, wanted, hunted)
+        trials = _with_answers(trials, header, hunted, directory.root)
         directory.finish(_result(header, directory, trials, hunted))
     except (KeyboardInterrupt, InterruptedRunError) as end:
         raise InterruptedRunError(
@@ -252,26 +257,42 @@ def _worker_count(parameters: Mapping[str, ParameterValue]) -> int:
     return workers if isinstance(workers, int) else 0
 
 
-def _with_answers(trials: list[Trial], wanted: Expectations, hunted: Hunted | None) -> list[Trial]:
-    """Add the debugging questions to the trials that hung, or raced; repeats are siblings."""
+def _with_answers(
+    trials: list[Trial], header: RunHeader, hunted: Hunted | None, directory: Path
+) -> list[Trial]:
+    """Add the debugging questions, where the fault is one to which they can be put."""
     answered = []
     for trial in trials:
-        raced = not trial.corrected and counted_violations(trial) is not None
-        if trial.purpose is Purpose.STACKS and (raced or trial.diagnosis is not None):
-            siblings = [
-                other
-                for other in trials
-                if other.purpose is Purpose.STACKS
-                and (other.variant, other.interpreter) == (trial.variant, trial.interpreter)
-            ]
-            debuggability = (
-                answer_of_race(trial, siblings, hunted)
-                if raced
-                else answer_questions(trial, wanted[trial.variant.slug], siblings)
-            )
-            trial = msgspec.structs.replace(trial, debuggability=debuggability)
+        siblings = [
+            other
+            for other in trials
+            if other.purpose is Purpose.STACKS
+            and (other.variant, other.interpreter) == (trial.variant, trial.interpreter)
+        ]
+        if trial in siblings:
+            answers = _answers(trial, siblings, header, hunted, directory)
+            trial = msgspec.structs.replace(trial, debuggability=answers)
         answered.append(trial)
     return answered
+
+
+def _answers(
+    trial: Trial,
+    siblings: Sequence[Trial],
+    header: RunHeader,
+    hunted: Hunted | None,
+    directory: Path,
+) -> Debuggability | None:
+    """Ask a race, a hang, or a program that came to its end; ``siblings`` are the repeats."""
+    wanted, scenario = header.expectations[trial.variant.slug], header.scenario
+    if not trial.corrected and counted_violations(trial) is not None:
+        return answer_of_race(trial, siblings, hunted)
+    if trial.diagnosis is not None:
+        return answer_questions(trial, wanted, siblings)
+    if is_over(trial, wanted, scenario.tags):
+        stderr = kept_text(directory, trial, "stderr", STDERR_BYTES)
+        return answer_of_end(trial, wanted, siblings, stderr, scenario.file)
+    return None
 
 
 def _header(request: RunRequest, expectations: Expectations) -> RunHeader:

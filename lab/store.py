@@ -31,6 +31,7 @@ from lab.model import (
     RunRecord,
     RunResult,
     Snapshot,
+    Trial,
 )
 
 HEADER = "run.json"
@@ -299,6 +300,22 @@ def _find_claims(place: Path) -> Iterator[tuple[ClaimsResult, Measurements | Non
                 if result is not None:
                     result = msgspec.structs.replace(result, directory=str(file.parent))
                     yield result, _read(file.parent / MEASUREMENTS, Measurements)
+
+
+def kept_text(directory: Path, trial: Trial, stream: str, most: int) -> str:
+    """Return the end of what was kept of ``stdout`` or ``stderr``: at most ``most`` bytes of it.
+
+    Empty where nothing was kept, or where the file is gone or outside the run.
+    """
+    root = directory.resolve()
+    for output in trial.output:
+        path = (root / output.artifact).resolve()
+        if output.stream != stream or not output.artifact or not path.is_relative_to(root):
+            continue
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - most))
+            return file.read().decode(errors="replace")
+    return ""
 
 
 def load_snapshot(directory: Path, trial: str) -> Snapshot | None:

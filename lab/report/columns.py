@@ -24,7 +24,7 @@ from lab.model import (
     VerdictKind,
 )
 from lab.scenario import OutcomeKind
-from lab.store import load_snapshot
+from lab.store import kept_text, load_snapshot
 
 _NEED = (VerdictKind.DEVIATED, VerdictKind.INCONCLUSIVE, VerdictKind.AS_EXPECTED, None)
 
@@ -138,22 +138,7 @@ def _last_words(record: RunRecord, trial: Trial) -> str:
     """Return the end of what a program complained of; that is how a traceback says what it was."""
     if not trial.outcome.exit_code:
         return ""
-    root = Path(record.directory).resolve()
-    for output in trial.output:
-        path = (root / output.artifact).resolve()
-        if output.stream == "stderr" and output.artifact and path.is_relative_to(root):
-            return _last_line(path)
-    return ""
-
-
-def _last_line(path: Path) -> str:
-    """Return the last line with something in it; nothing of a file that is gone."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return ""
+    lines = kept_text(Path(record.directory), trial, "stderr", TAIL_BYTES).splitlines()
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 

@@ -21,6 +21,8 @@ from lab.scenario import Workers
 from lab.store import REPORT
 
 KINDS = (Workers.THREADS, Workers.PROCESSES)
+COST = "cost"
+"""The tag of scenarios that only measure."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,11 @@ class Contrast:
     totals: tuple[Total, ...]
 
     @property
+    def planted(self) -> int:
+        """How many of the scenarios are faults; the others are measurements of cost."""
+        return sum(COST not in fault.tags for fault in self.faults)
+
+    @property
     def headlines(self) -> list[str]:
         """The answer in sentences, each from the figures and nothing else."""
         return [line for line in (_memory(self.totals), *_debugging(self.totals)) if line]
@@ -205,7 +212,7 @@ def _memory(totals: Sequence[Total]) -> str:
         return ""
     words = f"One more worker added {size(threads)} as a thread and {size(processes)} as a process"
     times = f", {processes / threads:.0f} times as much" if threads > 0 else ""
-    return f"{words}{times} (PSS, medians over the faults)."
+    return f"{words}{times} (PSS, medians over the scenarios)."
 
 
 def _debugging(totals: Sequence[Total]) -> list[str]:

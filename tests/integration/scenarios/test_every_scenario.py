@@ -27,6 +27,7 @@ def test_the_faulty_version_shows_its_fault_and_is_diagnosed(name: str, tmp_path
         mourns = trial.experiment is not None or {"killed", "broken"} & set(
             record.header.scenario.tags
         )
+        assert (trial.debuggability is None) == ("cost" in record.header.scenario.tags)
         if not mourns:  # a worker may well mourn the one that was killed
             assert "Traceback" not in said(record, trial)
     assert record.result.verdict is VerdictKind.AS_EXPECTED

@@ -91,6 +91,14 @@ def test_two_sets_are_compared_over_the_faults_that_both_have(tmp_path: Path) ->
     assert [side.headlines for side in apart.sides] == [[], []]
 
 
+def test_a_measurement_of_cost_is_not_counted_among_the_faults(tmp_path: Path) -> None:
+    fault, cost = sets.record(tmp_path), sets.record(tmp_path, "start-up", id="s")
+    info = msgspec.structs.replace(cost.header.scenario, tags=("cost",))
+    cost = msgspec.structs.replace(cost, header=msgspec.structs.replace(cost.header, scenario=info))
+    made = contrast(ResultSet("", (fault, cost)), tmp_path)
+    assert (len(made.faults), made.planted) == (2, 1)
+
+
 def test_rows_lead_to_the_page_of_their_run(tmp_path: Path) -> None:
     record = sets.record(tmp_path)
     (Path(record.directory) / "report.html").write_text("page")
