@@ -142,7 +142,15 @@ def _is_harmless(thing: Thing) -> bool:
     if kind != "process":
         return False
     words = " ".join(procfs.command_line(pid))
-    return any(helper in words for helper in HELPERS) and _is_own_helper(pid)
+    if any(helper in words for helper in HELPERS):
+        return _is_own_helper(pid)
+    stat = procfs.stat(pid)
+    return stat is not None and _is_browser(pid) and _is_browser(stat.ppid)
+
+
+def _is_browser(pid: int) -> bool:
+    """Whether it is one of chromium's: those it starts, whenever it likes, go when it goes."""
+    return "chromium" in " ".join(procfs.command_line(pid)[:1])
 
 
 def _is_own_helper(pid: int) -> bool:
