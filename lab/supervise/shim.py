@@ -310,7 +310,8 @@ class Shim:
         """Give what is left a moment; multiprocessing's helpers end by themselves, also later."""
         began, helpers = time.monotonic(), (b"resource_tracker", b"forkserver")
         while not self.reap():
-            lines = [read(f"/proc/{pid}/cmdline") for pid in descendants()]
+            # Who is about to be gone has no command line any more.
+            lines = filter(None, [read(f"/proc/{pid}/cmdline") for pid in descendants()])
             own = all(any(name in line for name in helpers) for line in lines)
             if time.monotonic() - began > (_HELPERS_S if own else _GRACE_S):
                 return
