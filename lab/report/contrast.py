@@ -95,11 +95,6 @@ class Total:
         return sum(answer.kind is AnswerKind.RIGHT for answer in real), len(real)
 
     @property
-    def pss_bytes(self) -> float | None:
-        """What one worker adds: the median over the faults."""
-        return _median(row.pss_bytes for row in self.rows)
-
-    @property
     def proved(self) -> int:
         """Hangs that were proved to be deadlocks."""
         return sum(row.proof_s is not None for row in self.rows)
@@ -134,7 +129,7 @@ class Contrast:
     @property
     def headlines(self) -> list[str]:
         """The answer in sentences, each from the figures and nothing else."""
-        return [line for line in (_memory(self.totals), *_debugging(self.totals)) if line]
+        return [line for line in (_memory(self.faults), *_debugging(self.totals)) if line]
 
 
 def contrast(results: ResultSet, page: Path) -> Contrast:
@@ -206,20 +201,33 @@ def _median(values: Iterable[float | None]) -> float | None:
     return statistics.median(known) if known else None
 
 
-def _memory(totals: Sequence[Total]) -> str:
-    threads, processes = (total.pss_bytes for total in totals)
-    if threads is None or processes is None:
+def _memory(faults: Sequence[Fault]) -> str:
+    """Compare where both were measured: a scenario for one kind alone would tilt the medians."""
+    pairs = [[_added(fault, kind) for kind in KINDS] for fault in faults]
+    both = [pair for pair in pairs if None not in pair]
+    if not both:
         return ""
+    threads, processes = (_median(column) or 0.0 for column in zip(*both, strict=True))
     words = f"One more worker added {size(threads)} as a thread and {size(processes)} as a process"
-    times = f", {processes / threads:.0f} times as much" if threads > 0 else ""
-    return f"{words}{times} (PSS, medians over the scenarios)."
+    times = f", {processes / threads:.0f} times as much" if 0 < threads <= processes else ""
+    over = counted(len(both), "scenario")
+    return f"{words}{times} (PSS, medians over {over} with both)."
+
+
+def _added(fault: Fault, kind: Workers) -> float | None:
+    return _median(row.pss_bytes for row in fault.rows if row.kind is kind)
+
+
+def _score(total: Total) -> str:
+    right, asked = total.score
+    return f"{right} of {asked} questions ({right / asked:.0%})"
 
 
 def _debugging(totals: Sequence[Total]) -> list[str]:
     asked = [total for total in totals if total.score[1]]
     if not asked:
         return []
-    scores = _each(asked, lambda total: "{} of {} questions".format(*total.score))
+    scores = _each(asked, _score)
     lines = [f"Answered rightly of what a debugger asks: {scores}."]
     if any(total.proved for total in totals):
         proofs = _each(totals, _proofs)
