@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from types import FrameType, ModuleType
 
 from lab import procfs
+from lab.model import status_words
 
 LIMIT_S = 10.0
 _INTERRUPTS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
@@ -142,12 +143,8 @@ def _in_words(said: str, status: int | None, module: str) -> str:
         return "" if said == "ok" else said
     if status is None:
         return f"importing {module} did not end within {LIMIT_S:g} s"
-    return f"importing {module} ended the interpreter ({_ending(status)})"
-
-
-def _ending(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    return f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+    ending = status_words(os.waitstatus_to_exitcode(status))
+    return f"importing {module} ended the interpreter ({ending})"
 
 
 def import_here(module: str) -> ModuleType:

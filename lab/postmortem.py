@@ -8,7 +8,6 @@ planted faults hit, and with what.
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Final, NamedTuple
@@ -22,6 +21,7 @@ from lab.model import (
     Observation,
     Trial,
     VerdictKind,
+    status_words,
 )
 from lab.questions import graded, numbered
 from lab.scenario import OutcomeKind
@@ -143,9 +143,7 @@ def _remains(trial: Trial, expectation: Expectation, stderr: str, source: str) -
 
 
 def _status(code: int | None) -> str:
-    if not code:
-        return ""
-    return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+    return status_words(code) if code else ""
 
 
 def _answers(trial: Trial, remains: _Remains, siblings: Sequence[Trial]) -> tuple[Answer, ...]:
@@ -201,7 +199,7 @@ def _of_what(remains: _Remains) -> _Result:
 
 def _shows(fault: Fault, text: str) -> bool:
     if fault.kind in _SIGNALS:
-        return text == _SIGNALS[fault.kind]
+        return text == f"signal {_SIGNALS[fault.kind]}"
     if fault.kind is FaultKind.EXIT:
         return text == f"exit status {fault.value}"
     if fault.kind is FaultKind.RAISE:

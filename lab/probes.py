@@ -26,6 +26,7 @@ from lab import procfs
 from lab.capture import footprint
 from lab.capture.stacks import find_tool
 from lab.errors import LabError
+from lab.model import status_words
 
 LIMIT_S = 15.0
 """Seconds that each probe may take."""
@@ -103,7 +104,7 @@ def _run(command: Sequence[str]) -> str:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode < 0:
-        raise ProbeError(f"ended by {signal.Signals(-process.returncode).name}")
+        raise ProbeError(f"ended by {status_words(process.returncode)}")
     if process.returncode:
         raise ProbeError(_last_line(errors) or f"ended with status {process.returncode}")
     return output

@@ -38,6 +38,7 @@ from lab.model import (
     Snapshot,
     StopExperiment,
     Trial,
+    status_words,
 )
 from lab.sampling import Samples, pauses
 from lab.scenario import Cause, OutcomeKind, Variant
@@ -341,11 +342,9 @@ class TrialRun:
 
 
 def _ended(code: int, now_s: float) -> Outcome:
-    if code < 0:
-        reason = f"ended by signal {-code}"
-        return Outcome(kind=OutcomeKind.CRASHED, elapsed_s=now_s, exit_code=code, reason=reason)
-    reason = f"exit status {code}"
-    return Outcome(kind=OutcomeKind.EXITED, elapsed_s=now_s, exit_code=code, reason=reason)
+    kind = OutcomeKind.CRASHED if code < 0 else OutcomeKind.EXITED
+    reason = f"ended by {status_words(code)}" if code < 0 else status_words(code)
+    return Outcome(kind=kind, elapsed_s=now_s, exit_code=code, reason=reason)
 
 
 def _out_of_time(progress: Progress, now_s: float, timeout_s: float) -> Outcome:

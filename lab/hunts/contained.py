@@ -31,6 +31,7 @@ from lab.hunts import noted
 from lab.hunts.answers import SURVIVES, from_replay, unsteady
 from lab.hunts.blackbox import BlackBox, Last
 from lab.hunts.orders import ANSWER, BOX, STACK, STEPS, SWITCHES, Mode, Order, Reply
+from lab.model import status_words
 from lab.supervise import Launch, Supervisor
 
 _CHILD: Final = Path(__file__).with_name("child.py")
@@ -203,10 +204,9 @@ def _ending(status: int | None, last: Last, folder: Path, limit_s: float) -> End
     at = f" at {stack[0]}" if stack else ""
     if status is None:
         words = f"the test hung: nothing moved for {limit_s:g} s{at}"
-    elif status < 0:
-        words = f"the test ended the interpreter: signal {signal.Signals(-status).name}{at}"
     else:
-        words = f"the test ended the interpreter: exit status {status}"
+        at = at if status < 0 else ""
+        words = f"the test ended the interpreter: {status_words(status)}{at}"
     return Ending(words, stack, last, hung=status is None)
 
 

@@ -66,7 +66,7 @@ from lab.model.run import (
     StopExperiment,
     Trial,
 )
-from lab.model.tree import Outcome, ProcessInfo, Proof, SourceLine, ThreadWait
+from lab.model.tree import Outcome, ProcessInfo, Proof, SourceLine, ThreadWait, status_words
 from lab.scenario import NoHolder
 
 SCHEMAS: dict[str, type[Record]] = {
@@ -147,4 +147,5 @@ __all__ = [
     "Tried",
     "Verdict",
     "VerdictKind",
+    "status_words",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import msgspec
 
 from lab.model.base import Record
@@ -73,6 +75,16 @@ class Proof(Record, frozen=True, kw_only=True):
     def took_s(self) -> float:
         """Seconds from the last progress seen to the proof."""
         return self.proved_s - self.last_progress_s
+
+
+def status_words(code: int) -> str:
+    """Return ``exit status 3``, or ``signal SIGSEGV`` for minus its number."""
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:  # a real-time signal has no name
+        return f"signal {-code}"
 
 
 class Outcome(Record, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from lab.model import (
     SourceLine,
     StopExperiment,
     VerdictKind,
+    status_words,
 )
 from lab.scenario import Cause, OutcomeKind
 
@@ -196,7 +197,7 @@ def exit_status(code: int | None) -> str:
     """Return an exit status in words; minus a signal's number is how a signal is recorded."""
     if code is None:
         return "no exit status"
-    return f"signal {-code}" if code < 0 else f"exit status {code}"
+    return status_words(code)
 
 
 def depends(edge: Edge, kind: str) -> str:

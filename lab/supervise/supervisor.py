@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from lab.errors import InterruptedRunError, LabError
-from lab.model import Output, Reaped
+from lab.model import Output, Reaped, status_words
 from lab.supervise import shim, subreaper
 from lab.supervise.bootstrap import HANDSHAKE
 from lab.supervise.launch import Launch, TargetNotReady
@@ -193,7 +193,7 @@ class Supervisor:
         if self._status is None:
             return "it closed the channel on which it should say that it is ready"
         if self._status < 0:
-            return f"signal {signal.Signals(-self._status).name} ended it before it was ready"
+            return f"{status_words(self._status)} ended it before it was ready"
         return f"it exited with status {self._status} before it was ready"
 
     def go(self) -> None:

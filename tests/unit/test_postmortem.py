@@ -117,7 +117,7 @@ def test_who_mourns_is_not_who_died():
 
 
 @pytest.mark.parametrize(("fault", "code", "status"), [
-    ("segv:worker-1@put", -11, "SIGSEGV"),
+    ("segv:worker-1@put", -11, "signal SIGSEGV"),
     ("exit=3:worker-1@put", 3, "exit status 3"),
 ])  # fmt: skip
 def test_a_program_that_ends_as_a_whole_tells_how_and_not_through_whom(fault, code, status):
@@ -136,7 +136,7 @@ def test_an_end_that_the_ground_truth_names_needs_no_planted_fault():
     assert answered(ended(code=-11), code=-11)[2].kind is AnswerKind.RIGHT
     other = answered(ended(code=-6), code=-11)[2]
     assert (other.kind, other.answer) == (
-        AnswerKind.PARTLY, "Of SIGABRT; the ground truth does not speak of that."
+        AnswerKind.PARTLY, "Of signal SIGABRT; the ground truth does not speak of that."
     )  # fmt: skip
 
 

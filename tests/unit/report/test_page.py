@@ -233,7 +233,7 @@ def test_a_failed_capture_gives_its_reason(tmp_path: Path) -> None:
     ("kind", "code", "said"),
     [
         (OutcomeKind.EXITED, 0, "exit status 0"),
-        (OutcomeKind.CRASHED, -11, "signal 11"),
+        (OutcomeKind.CRASHED, -11, "signal SIGSEGV"),
         (OutcomeKind.NEVER_READY, None, "Never ready"),
         (OutcomeKind.TIMED_OUT, None, "Timed out"),
         (OutcomeKind.QUIET, None, "Quiet, not proved"),

@@ -105,7 +105,9 @@ def test_a_line_that_is_not_known_is_said_to_be_so() -> None:
     assert words.place(SourceLine(file="/a/b.py", line=7)) == "b.py:7"
 
 
-@pytest.mark.parametrize(("code", "expected"), [(0, "exit status 0"), (-11, "signal 11")])
+@pytest.mark.parametrize(
+    ("code", "expected"), [(0, "exit status 0"), (-11, "signal SIGSEGV"), (-60, "signal 60")]
+)
 def test_exit_status(code: int, expected: str) -> None:
     assert words.exit_status(code) == expected
     outcome = Outcome(kind=OutcomeKind.EXITED, elapsed_s=1.0, exit_code=code)
