@@ -20,7 +20,7 @@ from lab.hunt.project import file_of
 from lab.hunts.answers import Answer
 from lab.hunts.conduct import REPLAY, Call, conduct, name_of
 from lab.hunts.guard import HuntsItselfError
-from lab.hunts.wishes import MARK, Wishes, wishes_from, wishes_of
+from lab.hunts.wishes import MARK, Wishes, asynchronous, refusal, wishes_from, wishes_of
 from lab.report.interleaving import users_traceback
 from lab.report.interleaving_text import failure_text
 
@@ -112,15 +112,13 @@ def _check(function: Any) -> None:
         raise UsageError(
             f"@lab.interleave on {what}", wanted="a test function, or the methods of a class"
         )
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise UsageError(
-            f"@lab.interleave on {what}, which is asynchronous", wanted="a test that starts threads"
-        )
 
 
 def _hunting(function: Test, asked: Wishes) -> Test:
     if wishes_of(function) is not None:
         return function  # decorated twice
+    if asynchronous(function):
+        return _refusing(function, asked)
 
     @functools.wraps(function)
     def hunted(*args: Any, **kwargs: Any) -> None:
@@ -136,6 +134,18 @@ def _hunting(function: Test, asked: Wishes) -> Test:
 
     setattr(hunted, MARK, asked)
     return hunted
+
+
+def _refusing(function: Test, asked: Wishes) -> Test:
+    """Return a test that cannot be hunted as one that says so: the others of its module can."""
+
+    @functools.wraps(function)
+    def refused(*_args: Any, **_kwargs: Any) -> None:
+        __tracebackhide__ = True
+        raise refusal(function, "@lab.interleave on")
+
+    setattr(refused, MARK, asked)
+    return refused
 
 
 def settle(answer: Answer, replay: Callable[[str], str]) -> None:

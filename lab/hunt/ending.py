@@ -26,20 +26,35 @@ def settle(engine: Engine, main: Task) -> None:
         deadlocked(engine, left, after_body=True)
 
 
-def expel(engine: Engine, main: Task) -> None:
-    """Make every thread that is left leave, one at a time."""
+def expel(engine: Engine, main: Task, patience: float = -1) -> None:
+    """Make every thread that is left leave, one at a time.
+
+    With ``patience`` it is not thread 0 that calls, and a thread that takes longer is given up.
+    """
+    if not engine.expelling.acquire(timeout=patience):
+        return
+    try:
+        for task in engine.tasks[1:]:
+            if not (task.done or task.lost):
+                _expel(engine, task, main, patience)
+        engine.current = main
+    finally:
+        engine.expelling.release()
+
+
+def _expel(engine: Engine, task: Task, main: Task, patience: float) -> None:
     from lab.hunt.threads import never_ran
 
-    for task in engine.tasks[1:]:
-        if task.done or task.lost:
-            continue
-        if not task.started:
-            never_ran(task.thread)
-            engine.release(task)
-            continue
-        engine.current = task
-        task.go.release()
+    if not task.started:
+        never_ran(task.thread)
+        engine.release(task)
+        return
+    engine.current = task
+    task.go.release()
+    if patience < 0:
         engine.park_main(main)
+    elif not main.go.acquire(timeout=patience):
+        task.lost = task.done = True
 
 
 def deadlocked(engine: Engine, left: list[Task], *, after_body: bool) -> None:

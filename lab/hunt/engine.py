@@ -42,9 +42,9 @@ class Engine:
 
     __slots__ = (
         "aborting", "alive", "ask_at", "by_ident", "channels", "current", "cut_off", "epoch",
-        "failure", "finishing", "gil", "interrupt", "looks", "made", "max_steps", "named", "now",
-        "observer", "pool", "quantum", "runnable", "slice_end", "step", "stop_at", "strategy",
-        "stuck", "stuck_stack", "tasks", "timers", "turns",
+        "expelling", "failure", "finishing", "gil", "interrupt", "looks", "made", "max_steps",
+        "named", "now", "observer", "pool", "quantum", "runnable", "slice_end", "step", "stop_at",
+        "strategy", "stuck", "stuck_stack", "tasks", "timers", "turns",
     )  # fmt: skip
 
     def __init__(self, *, gil: bool = False, max_steps: int = 100_000) -> None:
@@ -68,6 +68,7 @@ class Engine:
         self.cut_off = False
         self.stuck: str | None = None
         self.stuck_stack: tuple[str, ...] = ()
+        self.expelling = _real.allocate_lock()
         self.interrupt: BaseException | None = None
         self.failure: Failure | None = None
         self.strategy: Strategy = Strategy()

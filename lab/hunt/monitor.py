@@ -16,6 +16,7 @@ from typing import Any, Final
 from lab.errors import InconclusiveError
 from lab.hunt.calls import Calls, is_ours, python_code
 from lab.hunt.engine import Engine
+from lab.hunt.returns import Returns, releases
 from lab.hunt.sites import (
     GIL,
     Names,
@@ -55,6 +56,7 @@ class Monitor:
         self.observing = False
         self._expected: set[int] = set()
         self._calls = Calls(scope)
+        self._returns = Returns()
         self._tool = -1
 
     # -- life
@@ -69,6 +71,7 @@ class Monitor:
             (_events.INSTRUCTION, self._instruction()),
             (_events.CALL, self._call()),
             (_events.C_RETURN, self._returned()),
+            (_events.C_RAISE, self._raised()),
         ):
             _monitoring.register_callback(self._tool, event, callback)
         _monitoring.set_events(self._tool, _events.PY_START | _events.PY_RESUME)
@@ -84,7 +87,7 @@ class Monitor:
             _monitoring.set_local_events(tool, code, 0)
         for event in (
             _events.PY_START, _events.PY_RESUME, _events.INSTRUCTION, _events.CALL,
-            _events.C_RETURN,
+            _events.C_RETURN, _events.C_RAISE,
         ):  # fmt: skip
             _monitoring.register_callback(tool, event, None)
         _monitoring.free_tool_id(tool)
@@ -236,15 +239,24 @@ class Monitor:
         if self.observing and not self._calls.harmless(function, first):
             self.engine.observe(self._silent_call(code, offset, function))
         python = python_code(function)
-        if python is None or self.scope.covers(python):
+        if python is None:
+            if releases(function):
+                self._pass(code, offset, function)
+            return
+        if self.scope.covers(python):
             return
         if is_ours(function):
             self._expect_return(code, offset, function)
             return
+        if self._returns.from_c(function, first):
+            self._expect_return(code, offset, function)
         self._pass(code, offset, function)
 
     def _expect_return(self, code: CodeType, offset: int, function: Any) -> None:
-        """A stand-in returns where the real one, written in C, would: before what comes next."""
+        """Let a call that comes back from C have a point there: before what comes next.
+
+        A stand-in does, as the real one would, and a function whose last deed is a call into C.
+        """
         if key_of(code, offset) in self._expected:
             return
         self._expected.add(key_of(code, offset))
@@ -261,6 +273,14 @@ class Monitor:
         if python_code(function) is not None and not is_ours(function):
             return
         self._pass(code, offset, function)
+
+    def _raised(self) -> Any:
+        return self._raised_gil if self.model == GIL else None
+
+    def _raised_gil(self, code: CodeType, offset: int, function: Any, first: Any) -> None:  # noqa: ARG002
+        # A call that raises looks for no switch request, but it may have given the GIL up.
+        if releases(function):
+            self._pass(code, offset, function)
 
     def _pass(self, code: CodeType, offset: int, function: Any) -> None:
         key = id(code) + offset + 1

@@ -11,11 +11,12 @@ from __future__ import annotations
 import _queue
 import _thread
 import gc
+import logging
 import socket
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, _base
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
@@ -35,6 +36,7 @@ from lab.hunt.adoption import OURS, Adoption, class_of, idle_pools, is_module_of
 from lab.hunt.engine import Engine
 from lab.hunt.locks import Bench
 from lab.hunt.operand import attributes
+from lab.hunt.tasks import Unwind
 
 Undo = Callable[[], object]
 
@@ -81,6 +83,7 @@ class Patches:
         sockets.Net.channels = self._engine.channels
         threads.Hooks.before = threading.excepthook
         self._replace_methods()
+        self._keep_quiet()
         self._rebind()
         Adoption(self._undo, self._set_attribute).adopt()
         for pool in idle_pools():
@@ -106,6 +109,12 @@ class Patches:
             self._set_attribute(kind, numbering.NUMBER, None)
         for name, method in sockets.METHODS.items():
             self._set_attribute(socket.socket, name, method)
+
+    def _keep_quiet(self) -> None:
+        """Have a pool log no error for a worker that has to leave; as it does for all errors."""
+        logger: logging.Logger = _base.LOGGER
+        logger.addFilter(_is_news)
+        self._undo.append(lambda: logger.removeFilter(_is_news))
 
     # -- names
 
@@ -172,6 +181,10 @@ class Patches:
         except (AttributeError, TypeError):  # immutable: nobody could have replaced it there
             return
         self._undo.append(lambda: setattr(holder, name, old))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], Unwind))
 
 
 Bench.engine = Engine()

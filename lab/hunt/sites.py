@@ -12,7 +12,8 @@ Two models decide what is a site (the measurements are in the quality tests):
 ``gil``
     where that CPython's evaluation loop looks for a switch request (``Python/bytecodes.c``,
     ``CHECK_EVAL_BREAKER`` in 3.12 and 3.13, ``CHECK_PERIODIC`` in 3.14): entry and resumption of a
-    function, backward jumps, and the end of a call into C.
+    function, backward jumps, and the end of a call into C; in code outside the scope too, as far as
+    :mod:`lab.hunt.returns` can tell.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import Any
 
 from lab.errors import UsageError, suggest
 from lab.hunts.conduct import name_of, run_case
-from lab.hunts.wishes import Wishes, bare, wishes_of
+from lab.hunts.wishes import Wishes, asynchronous, bare, wishes_of
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _target(owner: Any, function: Any, reference: str) -> Target:
         raise UsageError(
             f"{reference} is a {type(function).__name__}", wanted="a function without arguments"
         )
-    if inspect.iscoroutinefunction(function):
+    if asynchronous(function):
         raise UsageError(f"{reference} is asynchronous", wanted="a test that starts threads")
     _check_arguments(owner, function, reference)
     handle = getattr(function, "hypothesis", None)

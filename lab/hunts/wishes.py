@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Final
@@ -54,6 +55,18 @@ def bare(function: Any) -> Any:
     """Return the test unbound, and without the decorator that would hunt it once more."""
     function = getattr(function, "__func__", function)
     return function.__wrapped__ if wishes_of(function) is not None else function
+
+
+def asynchronous(function: Any) -> bool:
+    """Whether a test, decorated or not, is one that an event loop has to run."""
+    test = bare(function)
+    return inspect.iscoroutinefunction(test) or inspect.isasyncgenfunction(test)
+
+
+def refusal(function: Any, whose: str) -> UsageError:
+    """Return the error that says that ``function``, asynchronous, cannot be hunted."""
+    what = getattr(function, "__qualname__", repr(function))
+    return UsageError(f"{whose} {what}, which is asynchronous", wanted="a test that starts threads")
 
 
 def names() -> list[str]:

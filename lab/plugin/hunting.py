@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +14,7 @@ from lab.errors import UsageError
 from lab.hunts.answers import Answer
 from lab.hunts.conduct import Call, conduct
 from lab.hunts.guard import HuntsItselfError
-from lab.hunts.wishes import bare
+from lab.hunts.wishes import asynchronous, bare, refusal
 from lab.interleaving import HuntInconclusiveError, settle
 from lab.plugin.asked import is_explicit, name_of, test_of, wished
 from lab.plugin.renewal import Renewal
@@ -25,7 +24,10 @@ from lab.plugin.summary import Tally
 @contextlib.contextmanager
 def hunting(item: pytest.Item, under: str) -> Iterator[None]:
     """Make the call of ``item`` a hunt; the line on it goes ``under`` a property of the item."""
-    if inspect.iscoroutinefunction(test_of(item)) or not isinstance(item, pytest.Function):
+    test = test_of(item)
+    if asynchronous(test) and is_explicit(item):
+        pytest.fail(refusal(test, "a hunt of").line(), pytrace=False)
+    if asynchronous(test) or not isinstance(item, pytest.Function):
         yield
         return
     tally = Tally(item.nodeid)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 
-from tests.quality.hunt.gil_patterns import COLD_ONLY, IMPOSSIBLE, PATTERNS, POSSIBLE
+from tests.quality.hunt.gil_library import PATTERNS
+from tests.quality.hunt.gil_patterns import COLD_ONLY, IMPOSSIBLE, POSSIBLE
 from tests.quality.hunt.gil_stress import lost_updates, lost_when_cold
 
 _COLD_TRIES = 4_000

@@ -366,3 +366,35 @@ def test_safe():
         assert "the interleaving" in done.out
         assert "switch: " in done.out
     assert "not hunted: test_it.py::test_safe: the test hunts by itself" in done.out
+
+
+ASYNCHRONOUS = (
+    COUNTER
+    + """
+import lab
+import pytest
+
+@lab.interleave
+async def test_decorated():
+    pass
+
+@pytest.mark.interleave
+async def test_marked():
+    pass
+
+@lab.interleave(executions=20)
+def test_threads():
+    together(Counter().safe)
+"""
+)
+
+
+def test_an_asynchronous_test_fails_by_itself_in_one_line(tmp_path):
+    write(tmp_path, ASYNCHRONOUS)
+    done = pytest_in(tmp_path)
+    assert "1 passed" in done.out
+    assert "2 failed" in done.out
+    lines = [each for each in done.out.splitlines() if "which is asynchronous" in each]
+    assert any(line.startswith("a hunt of test_decorated") for line in lines)
+    assert any(line.startswith("a hunt of test_marked") for line in lines)
+    assert "Traceback" not in done.out

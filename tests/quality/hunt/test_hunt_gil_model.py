@@ -1,11 +1,11 @@
 """The gil model against the interpreter that runs this: what it rules out never happens here.
 
-For each pattern of :mod:`gil_patterns`: the exhaustive search with one preemption says whether an
-update can be lost, and two free threads with a switch interval of 1 µs say whether one is, in
-2 x 1,000,000 increments in one go: in a short burst the first thread can be done before a busy
-machine has woken the second. Where both run, the rarest possible pattern loses more than 1 in 10,
-and ten bursts are tried before "none was lost" is believed. ``python -m tests.benchmarks hunt_gil``
-prints the table.
+For each pattern of :mod:`gil_patterns` and :mod:`gil_library` the exhaustive search with one
+preemption says whether an update can be lost, and two free threads with a switch interval of 1 µs
+say whether one is, in 2 x 1,000,000 increments in one go: in a short burst the first thread can be
+done before a busy machine has woken the second. Where both run, the rarest possible pattern loses
+more than 1 in 10, and ten bursts are tried before "none was lost" is believed.
+``python -m tests.benchmarks hunt_gil`` prints the table.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import threading
 import pytest
 
 from lab.hunt import Settings, hunt
-from tests.quality.hunt.gil_patterns import IMPOSSIBLE, PATTERNS, POSSIBLE, State
+from tests.quality.hunt.gil_library import PATTERNS
+from tests.quality.hunt.gil_patterns import IMPOSSIBLE, POSSIBLE, State
 from tests.quality.hunt.gil_stress import lost_updates
 
 _FREE = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))

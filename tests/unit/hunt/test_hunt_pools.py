@@ -120,3 +120,23 @@ def test_a_future_set_twice_says_so():
         assert future.result() == 1
 
     assert "InvalidStateError" in found(body, "exception").message
+
+
+def idle_when_the_body_fails(**options):
+    def body():
+        pool = concurrent.futures.ThreadPoolExecutor(2, **options)
+        futures = [pool.submit(abs, -1) for _ in range(2)]
+        concurrent.futures.wait(futures)
+        raise AssertionError("the body fails")
+
+    return body
+
+
+def test_a_worker_that_waits_when_the_execution_ends_logs_no_error(caplog):
+    found(idle_when_the_body_fails(), "assertion")
+    assert not caplog.records
+
+
+def test_an_error_of_the_tests_own_in_a_worker_is_logged(caplog):
+    found(idle_when_the_body_fails(initializer=int, initargs=("x",)), "assertion")
+    assert {record.message for record in caplog.records} == {"Exception in initializer:"}

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import sys
 import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +58,77 @@ def test_long_work_in_c_is_not_taken_for_a_block():
         threading.Thread(target=pow, args=(3, 600_000)).start()
 
     result = hunt(body, Settings(model="free-threaded", executions=20, stall=0.1))
+    assert result.conclusive
+    assert result.explored.stuck is None
+
+
+@pytest.fixture
+def insert(tmp_path: Path) -> Callable[[], None]:
+    """What inserts a row, waiting for other connections for as long as no test may last."""
+    path = tmp_path / "rows.db"
+    with sqlite3.connect(path) as first:
+        first.execute("create table rows (n)")
+    first.close()
+
+    def insert():
+        with closing(sqlite3.connect(path, timeout=60)) as connection:
+            connection.execute("begin immediate")
+            connection.execute("insert into rows values (1)")
+            connection.commit()
+
+    return insert
+
+
+def quick(body: Callable[[], object]):
+    began = time.monotonic()
+    result = hunt(body, Settings(model="free-threaded", executions=200, stall=0.4))
+    assert time.monotonic() - began < 20
+    return result
+
+
+def test_a_wait_in_naps_for_a_database_is_a_block_and_no_finding(insert):
+    def body():
+        threads = [threading.Thread(target=insert, name=name) for name in ("ann", "bob")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    result = quick(body)
+    assert not result.found
+    assert "blocked outside the scheduler's view" in result.explored.stuck
+    assert "in insert" in result.explored.stuck
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_body_is_freed_from_a_database_by_ending_who_keeps_it(insert, tmp_path):
+    def keep(ready, stay):
+        connection = sqlite3.connect(tmp_path / "rows.db")  # never closed, and part of a circle
+        connection.execute("begin immediate")
+        ready.set()
+        stay.wait()
+
+    def body():
+        ready, stay = threading.Event(), threading.Event()
+        threading.Thread(target=keep, args=(ready, stay)).start()
+        ready.wait()
+        insert()
+
+    result = quick(body)
+    assert not result.found
+    assert "main is blocked outside the scheduler's view" in result.explored.stuck
+
+
+def test_slow_work_in_unwatched_python_is_not_taken_for_a_block():
+    slow = eval("lambda: sum(index for index in range(4_000_000))")
+
+    def body():
+        slow()
+        thread = threading.Thread(target=slow)
+        thread.start()
+        thread.join()
+
+    result = hunt(body, Settings(model="free-threaded", executions=3, stall=0.1))
     assert result.conclusive
     assert result.explored.stuck is None
 

@@ -163,10 +163,21 @@ async def asynchronous():
     pass
 
 
-@pytest.mark.parametrize("wrong", [asynchronous, int, 3])
+async def yields():
+    yield
+
+
+@pytest.mark.parametrize("wrong", [int, 3])
 def test_only_functions_can_be_hunted(wrong):
     with pytest.raises(UsageError, match="interleave"):
         lab.interleave()(wrong)
+
+
+@pytest.mark.parametrize("test", [asynchronous, yields])
+def test_an_asynchronous_test_says_only_when_called_that_it_cannot_be_hunted(test):
+    decorated = lab.interleave()(test)
+    with pytest.raises(UsageError, match=f"interleave on {test.__name__}, which is asynchronous"):
+        decorated()
 
 
 @pytest.mark.parametrize(
