@@ -133,7 +133,7 @@ def _before_arguments(code: list[dis.Instruction], at: int) -> int:
 
 
 def _looked_up(function: FunctionType, name: str, attributes: list[str]) -> Any:
-    found = function.__globals__.get(name, function.__builtins__.get(name))  # type: ignore[attr-defined]
+    found = function.__globals__.get(name, getattr(function, "__builtins__", {}).get(name))
     for each in attributes:
         if type(found) is not ModuleType:  # to ask anything else may run code
             return None
