@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lab.hunt.adoption import OURS, idle_pools
 from lab.hunt.queues import SimpleQueue
+from lab.hunt.reach import within_reach
 
 if TYPE_CHECKING:
     from lab.hunt.sites import Scope
@@ -49,11 +50,12 @@ class Checkpoint:
     """What the modules of a scope hold at one moment, and how to put that back.
 
     A thing is noted as (``read``, ``write``, ``value``): its present contents are what ``read``
-    returns, and are right when they equal ``value``, item by item the same objects.
+    returns, and are right when they equal ``value``, item by item the same objects. Of the modules
+    in ``scope``, those count that the test in ``file`` can come to.
     """
 
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+    def __init__(self, scope: Scope, file: str) -> None:
+        self._scope, self._file = scope, file
         self._noted: list[Slot] = []
         self._volatile: list[Slot] = []
         self._met: set[int] = set()
@@ -65,7 +67,8 @@ class Checkpoint:
 
     def take(self) -> None:
         """Note what is there now."""
-        modules = [each for each in list(sys.modules.values()) if self._in_scope(each)]
+        inside = [each for each in list(sys.modules.values()) if self._in_scope(each)]
+        modules = within_reach(inside, self._file)
         self._names = frozenset(module.__name__ for module in modules)
         level: list[Any] = [*(vars(module) for module in modules), *idle_pools()]
         while level and len(self._noted) < _MOST:

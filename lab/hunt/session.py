@@ -17,6 +17,7 @@ from lab.hunt.events import Event, EventfulEngine
 from lab.hunt.monitor import Monitor
 from lab.hunt.outcome import Outcome
 from lab.hunt.patch import Patches
+from lab.hunt.project import file_of
 from lab.hunt.sites import GIL, Scope
 from lab.hunt.strategies.base import Strategy
 from lab.hunt.watchdog import Watchdog
@@ -57,7 +58,7 @@ class Session:
         self._patches = Patches(self.engine, self.monitor.traces, scope.covers)
         self._channels = self.engine.channels = Channels(self.engine, stall)
         self._watchdog = Watchdog(self.engine, stall)
-        self.checkpoint = Checkpoint(scope)
+        self.checkpoint = Checkpoint(scope, file_of(body))
         self._begun = False
         self._pin = pin
         self._cpus: set[int] = set()
