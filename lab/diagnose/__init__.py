@@ -7,6 +7,8 @@ lock), :mod:`.edges`, :mod:`.graph`, :mod:`.cause`, :mod:`.words`.
 
 from __future__ import annotations
 
+import traceback
+
 from lab.diagnose.blocked import Blocked, blocked
 from lab.diagnose.cause import Finding, find_cause, natural
 from lab.diagnose.edges import Link, link
@@ -30,8 +32,22 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     """Return the wait-for graph and the root cause of what ``snapshot`` shows.
 
     The same snapshot, also one that was written to a file and read again, gives the same diagnosis.
-    What is not known is said to be unknown in the edge or in ``unknowns``; nothing is raised.
+    What is not known is said to be unknown in the edge or in ``unknowns``; nothing is raised, for
+    whoever asks has a hang to report and to end, whether it is understood or not.
     """
+    try:
+        return _diagnosed(snapshot)
+    except Exception as error:  # noqa: BLE001 - programs of every kind are read
+        said = traceback.extract_tb(error.__traceback__)[-1]
+        why = f"{type(error).__name__} in {said.name}: {error}"
+        return Diagnosis(
+            cause=Cause.UNKNOWN,
+            headline="The diagnosis failed, which is a bug of the lab; the stacks are recorded.",
+            unknowns=(f"everything: {why}",),
+        )
+
+
+def _diagnosed(snapshot: Snapshot) -> Diagnosis:
     scene = Scene(snapshot)
     claims = Claims(scene)
     waits = {thread.id: _wait(scene, thread) for thread in scene.threads}

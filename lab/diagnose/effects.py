@@ -34,6 +34,7 @@ class Effect:
     parameters: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     frees: tuple[str, ...] = ()
+    """:data:`OPAQUE` among them is a lock that is not known."""
     manager: bool = False
     """Whether it takes them for the body of a ``with`` only."""
     method: bool = False
@@ -205,7 +206,8 @@ def left_by(
         own = [call.func.value] if isinstance(call.func, ast.Attribute) else []
         arguments = (*(own if telling[0].method else ()), *call.args)
         for lock in substituted(telling[0], arguments, what):
-            yield lock if _is_of(telling[0], arguments, lock, text) else OPAQUE
+            known = lock != OPAQUE and _is_of(telling[0], arguments, lock, text)
+            yield lock if known else OPAQUE
 
 
 def _is_of(effect: Effect, arguments: Sequence[ast.expr], lock: str, text: str) -> bool:
@@ -221,8 +223,10 @@ def substituted(effect: Effect, arguments: Sequence[ast.expr], what: str) -> Ite
     """Yield the expressions of an effect with the parameters replaced by the arguments."""
     bound = dict(zip(effect.parameters, arguments, strict=False))
     for text in getattr(effect, what):
-        tree = _Binder(bound).visit(ast.parse(text, mode="eval"))
-        yield ast.unparse(tree)
+        if text == OPAQUE:
+            yield OPAQUE
+        else:
+            yield ast.unparse(_Binder(bound).visit(ast.parse(text, mode="eval")))
 
 
 def taken_under(effect: Effect) -> Iterator[str]:
