@@ -31,7 +31,8 @@ KILL_BUDGET_S = 10.0
 NAMES = KEEPER_NAME, WITNESS_NAME = "lab-keeper", "lab-witness"
 """What the kernel calls the lab's own helpers, so that a dump can leave them out."""
 _PAUSE_S = 0.002
-_WAKE_LIMIT_S = 1.0
+_WAKE_LIMIT_S = 30.0
+"""How long the lab may take to stop as its command did, on a machine that has no time for it."""
 _WAKE_EVERY_MS = 10
 _CHUNK = 1 << 12
 _RESTORED = ("SIGPIPE", "SIGXFSZ")
@@ -66,7 +67,9 @@ class Keeper:
         self.lab = os.getppid()
         self.root = 0
         self.ended = False
+        self.stopped = False
         self.continued_at = 0.0
+        """When a command that had been stopped went on, for as long as the lab may not have."""
         self.names_before = shim.shared_names()
 
     def tell(self, *words: object) -> None:
@@ -141,16 +144,19 @@ class Keeper:
 
     def _note(self, status: int) -> None:
         if os.WIFSTOPPED(status):
-            self.continued_at = 0.0
+            self.stopped, self.continued_at = True, 0.0
             self.tell("stopped", os.WSTOPSIG(status))
         elif os.WIFCONTINUED(status):
-            self.continued_at = time.monotonic()
+            self.stopped, self.continued_at = False, time.monotonic()
         else:
             self.ended = True
+            # Killed while it was stopped, or at its end before its going on could be seen.
+            if self.stopped:
+                self.continued_at = time.monotonic()
             self.tell("exited", os.waitstatus_to_exitcode(status))
 
     def _wake_the_lab(self) -> None:
-        """Continue the lab, which stops with its command, when only the command was continued.
+        """Continue the lab, which stops with its command, when only the command goes on, or ends.
 
         It may be about to stop, so it is looked at for a while.
         """

@@ -168,8 +168,9 @@ def test_a_question_is_answered_and_ends_nothing(tmp_path):
     assert not (tmp_path / "reports").exists()
 
 
-def test_a_stopped_command_stops_the_clock(eventually):
-    """It is stopped for longer than it may be quiet; the lab stops and goes on with it."""
+@pytest.fixture
+def stopped(eventually):
+    """A watched command that was stopped while it sleeps, with the lab stopped as well."""
     process = subprocess.Popen(
         command("watch", "--quiet-for", "1s", "--", sys.executable, "-c",
                 "import time; print('ready', flush=True); time.sleep(0.8)"),
@@ -183,10 +184,23 @@ def test_a_stopped_command_stops_the_clock(eventually):
     ]
     os.kill(root, signal.SIGSTOP)
     eventually(lambda: procfs.stat(process.pid).state == "T")
+    return process, root
+
+
+def test_a_stopped_command_stops_the_clock(stopped):
+    """It is stopped for longer than it may be quiet; the lab stops and goes on with it."""
+    process, root = stopped
     time.sleep(1.5)
     os.kill(root, signal.SIGCONT)
-    assert process.communicate() == ("", "")
+    assert process.communicate(timeout=60) == ("", "")
     assert process.returncode == 0
+
+
+def test_the_end_of_a_stopped_command_is_passed_on(stopped):
+    process, root = stopped
+    os.kill(root, signal.SIGKILL)
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_github_actions_is_told(hang, tmp_path):
