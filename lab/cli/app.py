@@ -27,8 +27,29 @@ app = typer.Typer(
 )
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        import importlib.metadata
+        import platform
+
+        own = importlib.metadata.version("concurrency-lab")
+        print(f"lab {own} (Python {platform.python_version()})")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version",
+        callback=_tell_version,
+        is_eager=True,
+        help="Print the version of the lab and of the Python that it runs on.",
+    ),
+]
+
+
 @app.callback()
-def no_command(context: typer.Context) -> None:
+def no_command(context: typer.Context, _version: Version = False) -> None:
     """Show the help when no command is given: that is a question, and it ends as wrong usage."""
     if context.invoked_subcommand is None:
         print(context.get_help())
@@ -359,15 +380,3 @@ def schema(
     from lab.cli.catalogue import print_schema
 
     return print_schema(name)
-
-
-@app.command()
-def version() -> int:
-    """Print the version of the lab and of the Python that it runs on."""
-    import importlib.metadata
-    import platform
-
-    print(
-        f"lab {importlib.metadata.version('concurrency-lab')} (Python {platform.python_version()})"
-    )
-    return 0

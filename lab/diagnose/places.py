@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
-from lab.model import Frame, SourceLine
+from lab.model import Frame, SourceLine, lines_of
 
 _STANDARD = re.compile(
     r"^<frozen|^<(?:__array|attrs)|/lib(?:64)?/python3\.\d+t?/(?!site-|dist-)"
@@ -28,7 +28,7 @@ def first_users(frames: Sequence[Frame]) -> int | None:
 def line_of(frame: Frame, sources: Mapping[str, str], line: int | None = None) -> SourceLine:
     """Return the line that a frame is at, or another ``line`` of its function, with its text."""
     number = frame.line if line is None else line
-    lines = sources.get(frame.file, "").splitlines()
+    lines = lines_of(sources.get(frame.file, ""))
     text = lines[number - 1].strip() if 0 < number <= len(lines) else ""
     return SourceLine(file=frame.file, line=number, function=frame.function, text=text)
 

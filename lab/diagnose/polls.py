@@ -63,8 +63,8 @@ def _described(thread: Thread, kind: str, paths: set[str]) -> Blocked | None:
 
 def _calls_sqlite(scene: Scene, thread: Thread) -> bool:
     frame = thread.frames[0]
-    lines = scene.snapshot.sources.get(frame.file, "").splitlines()
-    body = function_around("\n".join(lines), frame.function, frame.line)
+    source = scene.snapshot.sources.get(frame.file, "")
+    body = function_around(source, frame.function, frame.line)
     if body is None:
         return False
     calls = [

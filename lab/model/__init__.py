@@ -66,7 +66,15 @@ from lab.model.run import (
     StopExperiment,
     Trial,
 )
-from lab.model.tree import Outcome, ProcessInfo, Proof, SourceLine, ThreadWait, status_words
+from lab.model.tree import (
+    Outcome,
+    ProcessInfo,
+    Proof,
+    SourceLine,
+    ThreadWait,
+    lines_of,
+    status_words,
+)
 from lab.scenario import NoHolder
 
 SCHEMAS: dict[str, type[Record]] = {
@@ -147,5 +155,6 @@ __all__ = [
     "Tried",
     "Verdict",
     "VerdictKind",
+    "lines_of",
     "status_words",
 ]

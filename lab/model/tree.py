@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 
 import msgspec
@@ -17,6 +18,15 @@ class SourceLine(Record, frozen=True, kw_only=True):
     line: int
     function: str = ""
     text: str = ""
+
+
+def lines_of(source: str) -> list[str]:
+    """Return the lines of ``source`` as Python counts them.
+
+    ``str.splitlines`` also breaks at form feeds and other separators, which a line may hold: the
+    lines after one would be shown under the wrong numbers.
+    """
+    return [line.removesuffix("\n") for line in io.StringIO(source, newline=None)]
 
 
 class ProcessInfo(Record, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from collections import defaultdict
 
 from markupsafe import Markup, escape
 
+from lab.model import lines_of
 from lab.report.words import visible
 
 _KINDS = {
@@ -24,15 +25,6 @@ def highlighted(source: str) -> list[Markup]:
     lines = lines_of(source)
     spans = _spans(source, lines)
     return [_line(line, sorted(spans.get(number, ()))) for number, line in enumerate(lines, 1)]
-
-
-def lines_of(source: str) -> list[str]:
-    """Return the lines of ``source`` as Python counts them.
-
-    ``str.splitlines`` also breaks at form feeds and other separators, which a line may hold: the
-    lines after one would be shown under the wrong numbers.
-    """
-    return [line.removesuffix("\n") for line in io.StringIO(source, newline=None)]
 
 
 def _spans(source: str, lines: list[str]) -> dict[int, list[Span]]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from lab.model import Diagnosis, Frame, ScenarioInfo, Snapshot, SourceLine, ThreadStack
+from lab.model import Diagnosis, Frame, ScenarioInfo, Snapshot, SourceLine, ThreadStack, lines_of
 from lab.report import order
-from lab.report.highlight import lines_of
 from lab.report.words import file_name, listed, natural, shorten
 
 CONTEXT = 3

@@ -29,3 +29,8 @@ def test_no_word_of_the_faults_is_cut_off(monkeypatch, capsys, columns):
     out = capsys.readouterr().out
     assert "…" not in out
     assert max(map(len, out.splitlines()[2:-2])) <= int(columns)
+
+
+def test_the_version_is_told_with_that_of_python(capsys):
+    assert run_command_line(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("lab 0.1.0 (Python 3.")

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.diagnose.helpers import Helpers
+from lab.diagnose.places import line_of
 from lab.diagnose.source import called_on, site_at
+from lab.model import Frame
 
 
 def site(source: str, function: str = "f"):
@@ -284,3 +286,9 @@ async def f(s):
 )
 def test_helpers_of_helpers(marker: str, expected: list[str]) -> None:
     assert [text for text, _ in left(DEEPER, marker)] == expected
+
+
+def test_a_line_is_the_one_that_python_counts():
+    source = "x = 'a\x0cb\u2028c'\r\ndef f():\n    wait()\n"
+    frame = Frame(function="f", file="a.py", line=3)
+    assert line_of(frame, {"a.py": source}).text == "wait()"
