@@ -169,7 +169,7 @@ class Profile:
             if not seen.shared and len(seen.users | wild.users) > 1 and not seen.held_with(wild)
             for place in seen.written
         )
-        for place in wild.places:
+        for place in _ordered(frozenset(wild.places)):
             self._add_group(changed | {place}, guarded=False)
 
     def _find_roles(self, tasks: list[Task]) -> None:
@@ -188,11 +188,11 @@ class Profile:
         Joshi, Park, Sen and Naik, "A randomized dynamic program analysis technique for detecting
         real deadlocks", PLDI 2009: the first thread is stopped before its second lock.
         """
-        for (outer, inner), takers in list(self._order.items()):
+        for outer, inner in sorted(self._order, key=lambda pair: tuple(map(_order_of, pair))):
             if outer.signal or inner.signal:
                 continue
-            for other, _ in self._order.get((inner, outer), ()):
-                for index, times in takers:
+            for other, _ in sorted(self._order.get((inner, outer), ())):
+                for index, times in sorted(self._order[outer, inner]):
                     self._suspect(outer, Suspect(index, inner, times, other))
 
     def _suspect(self, outer: Site, suspect: Suspect) -> None:
@@ -227,4 +227,9 @@ def _alone(task: Task) -> bool:
 
 
 def _ordered(places: frozenset[Site]) -> Group:
-    return tuple(sorted(places, key=lambda place: (place.anchor, place.offset)))
+    return tuple(sorted(places, key=_order_of))
+
+
+def _order_of(place: Site) -> tuple[str, int]:
+    """Return what puts places into the same order in every process; addresses would not."""
+    return place.anchor, place.offset

@@ -147,6 +147,33 @@ def test_the_same_seed_gives_the_same_hunt(strategy):
     assert first.found
 
 
+def out_of_sight():
+    """Places whose operands cannot be read count as touching anything: many groups of places."""
+    seen, locks = [0], [threading.Lock() for _ in range(4)]
+
+    def work():
+        with locks[0], locks[1], locks[2], locks[3]:
+            pass
+        len([] if seen else (1,))
+        min([1] if seen else (1,))
+        max([1] if seen else (1,))
+        sum([] if seen else (1,))
+        seen.append(any([] if seen else (1,)))
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert seen == [0, False, False]
+
+
+def test_where_objects_lie_in_memory_decides_nothing():
+    asked = Settings(model="free-threaded", executions=100, strategy="surw", seed=5)
+    hunts = [hunt(out_of_sight, asked) for _ in range(6)]
+    assert {_essence(each) for each in hunts} == {_essence(hunts[0])}
+
+
 def _essence(result: HuntResult):
     return (result.executions, result.schedule, result.message, result.explored.schedules)
 
