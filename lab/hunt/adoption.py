@@ -10,18 +10,16 @@ import gc
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, FunctionType
 from typing import Any, Final
 
 from lab.hunt import _real, locks
+from lab.hunt.census import LOCKS, Census
 from lab.hunt.operand import attributes
 
 OURS: Final = "lab.hunt"
 # Their locks guard the interpreter's own bookkeeping; no switch happens while one is held.
 _KEPT: Final = ("threading", "_thread", "importlib", "_frozen_importlib", "_weakrefset", "_io")
-_LOCKS: Final = (_real.LockType, _real.RLockType)
-_FEW: Final = 64  # objects for which a search through all others costs little
 _DEEPEST: Final = 4  # tuples within tuples
 
 Change = Callable[[Any, str, Any], None]
@@ -36,22 +34,20 @@ class Adoption:
         self._wrapped: dict[int, Any] = {}
         self._targets: dict[int, Any] = {}
 
-    def adopt(self) -> None:
-        """Find the locks and wrap them."""
-        found = _existing_locks()
+    def adopt(self, census: Census, holders: list[Any]) -> None:
+        """Wrap the locks of ``census`` wherever ``holders``, among others', have them."""
+        found = census.locks
         for _ in range(_DEEPEST):
-            if not found:
-                return
             self._targets = {id(each): each for each in found}
-            ignored = {id(found), id(self._targets)}
             frozen = []
-            for holder in _holders(found):
-                if id(holder) in ignored:
-                    continue
-                if isinstance(holder, (tuple, frozenset, BuiltinFunctionType)):
-                    frozen.append(holder)
-                else:
+            for holder in holders:
+                if not isinstance(holder, (tuple, frozenset, BuiltinFunctionType)):
                     self._adopt_in(holder)
+                elif not self._targets.keys().isdisjoint(map(id, gc.get_referents(holder))):
+                    frozen.append(holder)
+            if not frozen:
+                return
+            holders = census.referrers(frozen, holders, found)
             found = frozen
 
     def _adopt_in(self, holder: Any) -> None:
@@ -100,9 +96,9 @@ class Adoption:
         return self._made(value, holder, key) if id(value) in self._targets else None
 
     def _made(self, value: Any, holder: Any, key: Any) -> Any:
-        if type(value) in _LOCKS:
+        if type(value) in LOCKS:
             return self._wrapped_lock(value, holder, key)
-        if isinstance(value, BuiltinFunctionType) and type(value.__self__) in _LOCKS:
+        if isinstance(value, BuiltinFunctionType) and type(value.__self__) in LOCKS:
             return getattr(self._wrapped_lock(value.__self__, holder, key), value.__name__, None)
         if isinstance(value, (tuple, frozenset)):
             items = [self._made(each, holder, f"{key}[{at}]") for at, each in enumerate(value)]
@@ -118,37 +114,6 @@ class Adoption:
             lock = kind.adopt(real, f"{kind.kind} {_owner_name(holder)}{key}")
             self._wrapped[id(real)] = lock
         return lock
-
-
-def idle_pools() -> list[Any]:
-    """Return the pools of threads that wait, without a thread, for their first work."""
-    kind: Any = ThreadPoolExecutor
-    pools = [each for each in gc.get_referrers(kind) if type(each) is kind]
-    return [pool for pool in pools if not pool._threads and pool._work_queue.empty()]
-
-
-def _existing_locks() -> list[Any]:
-    objects = gc.get_objects()
-    if gc.is_tracked(_real.allocate_lock()):
-        return [each for each in objects if type(each) in _LOCKS]
-    held = (inner for each in objects for inner in _referents(each))
-    return list({id(each): each for each in held if type(each) in _LOCKS}.values())
-
-
-def _holders(found: list[Any]) -> list[Any]:
-    if len(found) <= _FEW:
-        return gc.get_referrers(*found)
-    wanted = {id(each) for each in found}
-    return [each for each in gc.get_objects() if not wanted.isdisjoint(map(id, _referents(each)))]
-
-
-def _referents(each: Any) -> Iterable[Any]:
-    """Return what an object refers to; nothing for a module, whose dictionary is asked itself.
-
-    A module in C may show the collector its free list. To take hold of a dead object, and to let
-    go of it, frees it twice: after that the list of ``_asyncio`` on 3.12 is a circle without end.
-    """
-    return () if isinstance(each, ModuleType) else gc.get_referents(each)
 
 
 def _inverse(

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import CellType, FunctionType, MemberDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.hunt.adoption import OURS, idle_pools
+from lab.hunt.adoption import OURS
 from lab.hunt.queues import SimpleQueue
 from lab.hunt.reach import within_reach
 
@@ -65,12 +65,12 @@ class Checkpoint:
         self._replaced: list[tuple[Slot, Any]] = []
         self.given_up = False
 
-    def take(self) -> None:
-        """Note what is there now."""
+    def take(self, pools: list[Any]) -> None:
+        """Note what is there now; ``pools`` are all that wait for their first work."""
         inside = [each for each in list(sys.modules.values()) if self._in_scope(each)]
         modules = within_reach(inside, self._file)
         self._names = frozenset(module.__name__ for module in modules)
-        level: list[Any] = [*(vars(module) for module in modules), *idle_pools()]
+        level: list[Any] = [*(vars(module) for module in modules), *pools]
         while level and len(self._noted) < _MOST:
             level = [inner for each in level for inner in self._note(each)]
 

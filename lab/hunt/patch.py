@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import _queue
 import _thread
-import gc
 import logging
 import socket
 import threading
@@ -32,7 +31,8 @@ from lab.hunt import (
     sockets,
     threads,
 )
-from lab.hunt.adoption import OURS, Adoption, class_of, idle_pools, is_module_of
+from lab.hunt.adoption import OURS, Adoption, class_of, is_module_of
+from lab.hunt.census import Census
 from lab.hunt.engine import Engine
 from lab.hunt.locks import Bench
 from lab.hunt.operand import attributes
@@ -75,8 +75,8 @@ class Patches:
         self._traced = traced
         self._covers = covers
 
-    def apply(self) -> None:
-        """Put the stand-ins in place."""
+    def apply(self, census: Census) -> None:
+        """Put the stand-ins in place of what ``census`` found."""
         Bench.engine = self._engine
         Bench.traced = self._traced
         Bench.covers = self._covers
@@ -84,9 +84,14 @@ class Patches:
         threads.Hooks.before = threading.excepthook
         self._replace_methods()
         self._keep_quiet()
-        self._rebind()
-        Adoption(self._undo, self._set_attribute).adopt()
-        for pool in idle_pools():
+        pairs = _stand_ins()
+        by_id = {id(real): (real, stand_in) for real, stand_in in pairs}
+        holders = census.holders_of([*(real for real, _ in pairs), *census.locks])
+        for holder in holders:
+            self._rebind_in(holder, by_id)
+        self._rebind_defaults(census.functions, by_id)
+        Adoption(self._undo, self._set_attribute).adopt(census, holders)
+        for pool in census.pools:
             self._set_attribute(pool, "_work_queue", queues.SimpleQueue())
 
     def undo(self) -> None:
@@ -118,16 +123,6 @@ class Patches:
 
     # -- names
 
-    def _rebind(self) -> None:
-        pairs = _stand_ins()
-        by_id = {id(real): (real, stand_in) for real, stand_in in pairs}
-        holders = gc.get_referrers(*(real for real, _ in pairs))
-        for holder in holders:
-            if holder is by_id or holder is pairs:
-                continue
-            self._rebind_in(holder, by_id)
-        self._rebind_defaults([h for h in holders if type(h) is tuple], by_id)
-
     def _rebind_in(self, holder: Any, by_id: dict[int, tuple[Any, Any]]) -> None:
         if type(holder) is dict:
             if is_module_of(holder, OURS):
@@ -143,15 +138,15 @@ class Patches:
             self._rebind_slots(holder, by_id)
 
     def _rebind_defaults(
-        self, tuples: list[tuple[Any, ...]], by_id: dict[int, tuple[Any, Any]]
+        self, functions: list[FunctionType], by_id: dict[int, tuple[Any, Any]]
     ) -> None:
-        """Change the default arguments of the functions that keep them in these tuples."""
-        for owner in gc.get_referrers(*tuples):
-            if type(owner) is FunctionType and owner.__defaults__ is not None:
-                values = owner.__defaults__
-                changed = tuple(by_id[id(v)][1] if id(v) in by_id else v for v in values)
-                if changed != values:
-                    self._set_attribute(owner, "__defaults__", changed)
+        """Change the default arguments of functions that have a real primitive there."""
+        for function in functions:
+            values = function.__defaults__
+            if values is None or by_id.keys().isdisjoint(map(id, values)):
+                continue
+            changed = tuple(by_id[id(v)][1] if id(v) in by_id else v for v in values)
+            self._set_attribute(function, "__defaults__", changed)
 
     def _rebind_slots(self, holder: Any, by_id: dict[int, tuple[Any, Any]]) -> None:
         for name, value in attributes(holder):

@@ -6,12 +6,16 @@ others hold need not be looked at before every hunt.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
+from lab.hunt.sites import nested
+
 _FIXTURES: Final = "conftest.py"
+_MOST: Final = 100_000  # functions whose names are kept
 
 
 def within_reach(modules: Sequence[ModuleType], file: str) -> list[ModuleType]:
@@ -34,15 +38,19 @@ def within_reach(modules: Sequence[ModuleType], file: str) -> list[ModuleType]:
     while left:
         module = left.pop()
         if found.setdefault(module.__name__, module) is module:
-            tails = (name.rpartition(".")[2] for name in _names_in(module))
             named = by_name.keys() & set(_homes_in(module))
-            named |= {name for tail in tails for name in by_tail.get(tail, ())}
+            named = named.union(*(by_tail[tail] for tail in by_tail.keys() & _tails_in(module)))
             left += [by_name[name] for name in named - found.keys()]
     return list(found.values())
 
 
 def _file_of(module: ModuleType) -> Path:
-    return Path(str(module.__file__)).resolve()
+    return _resolved(str(module.__file__))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _resolved(file: str) -> Path:
+    return Path(file).resolve()
 
 
 def _makes_fixtures(file: Path, test: Path) -> bool:
@@ -56,17 +64,25 @@ def _homes_in(module: ModuleType) -> Iterator[str]:
     """
     for value in list(vars(module).values()):
         if type(value) is not ModuleType:
-            home = value if isinstance(value, FunctionType | type) else type(value)
-            yield str(home.__module__)
+            yield _home_of(value)
         elif not value.__name__.startswith(f"{module.__name__}."):
             yield value.__name__
 
 
-def _names_in(module: ModuleType) -> Iterator[str]:
-    """Yield the names that the code of ``module`` looks up or imports."""
-    for value in list(vars(module).values()):
-        for code in _codes(value):
-            yield from _names(code)
+def _home_of(value: Any) -> str:
+    """Return the module in which a function or class, or else the class of a value, is made."""
+    home = value if isinstance(value, FunctionType | type) else type(value)
+    return str(home.__module__)
+
+
+def _tails_in(module: ModuleType) -> set[str]:
+    """Return the last parts of the names that the code of ``module`` looks up or imports.
+
+    What it has from elsewhere is the code of other modules, which are named by that.
+    """
+    own = [each for each in list(vars(module).values()) if _home_of(each) == module.__name__]
+    codes = [code for value in own for code in _codes(value)]
+    return set().union(*map(_tails, codes))
 
 
 def _codes(value: Any) -> Iterator[CodeType]:
@@ -78,9 +94,15 @@ def _codes(value: Any) -> Iterator[CodeType]:
         yield from (each.__code__ for each in inner if isinstance(each, FunctionType))
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    """Yield the names in code and in what is defined there."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
+_known: dict[int, tuple[CodeType, frozenset[str]]] = {}  # by address: to hash code is to read it
+
+
+def _tails(code: CodeType) -> frozenset[str]:
+    """Return the last parts of the names in code and in what is defined there."""
+    known = _known.get(id(code))
+    if known is None or known[0] is not code:
+        if len(_known) >= _MOST:
+            _known.clear()
+        names = {name.rpartition(".")[2] for inner in nested(code) for name in inner.co_names}
+        known = _known[id(code)] = code, frozenset(names)
+    return known[1]

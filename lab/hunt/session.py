@@ -10,6 +10,7 @@ from typing import ClassVar, Final, Self
 
 from lab.errors import UsageError
 from lab.hunt import _real
+from lab.hunt.census import Census
 from lab.hunt.channels import Channels
 from lab.hunt.checkpoint import Checkpoint
 from lab.hunt.engine import Engine, Observer
@@ -80,13 +81,14 @@ class Session:
         self._collecting = gc.isenabled()
         self._watchdog.start()
         try:
-            self._patches.apply()
-            self.checkpoint.take()
-            self.monitor.start()
-            gc.collect()
-            self.engine.pool.local_data.watch()
-            gc.freeze()
             gc.disable()
+            census = Census()
+            self._patches.apply(census)
+            self.checkpoint.take(census.pools)
+            self.engine.pool.local_data.watch(census.local)
+            census.forget()
+            self.monitor.start()
+            gc.freeze()  # garbage too: its end must not fall into an execution
             self._pin_down()
         except BaseException:
             self._leave()

@@ -9,7 +9,6 @@ the pool's threads are ended and made anew.
 
 from __future__ import annotations
 
-import _thread
 import ctypes
 import gc
 import sys
@@ -39,16 +38,12 @@ class LocalData:
         self.kept: list[dict[Any, Any]] = []
         self._size = 0
 
-    def watch(self) -> None:
-        """Find the objects; nothing to do where a thread's data can be cleared."""
+    def watch(self, local: list[Any]) -> None:
+        """Watch ``local``, all there are; nothing to do where a thread's data can be cleared."""
         if CLEARABLE:
             return
         self.kept = [
-            inner
-            for found in gc.get_objects()
-            if issubclass(type(found), _thread._local)
-            for inner in gc.get_referents(found)
-            if type(inner) is dict
+            inner for each in local for inner in gc.get_referents(each) if type(inner) is dict
         ]
         self.settle()
 

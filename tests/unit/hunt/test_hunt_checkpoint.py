@@ -153,7 +153,7 @@ def change_everything():
 
 def test_all_kinds_of_state_are_put_back():
     checkpoint = Checkpoint(Scope((__file__,), "nowhere"), __file__)
-    checkpoint.take()
+    checkpoint.take([])
     change_everything()
     assert checkpoint.restore()
     assert ONE is None
@@ -173,7 +173,7 @@ def test_all_kinds_of_state_are_put_back():
 
 def test_what_lies_outside_the_scope_is_left_alone(tmp_path):
     checkpoint = Checkpoint(Scope((str(tmp_path),), "nowhere"), "")
-    checkpoint.take()
+    checkpoint.take([])
     ROW.append(2)
     assert not checkpoint.restore()
     assert ROW.pop() == 2
