@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import ClassVar, Final, Self
 
+from lab import procfs
 from lab.errors import UsageError
 from lab.hunt import _real
 from lab.hunt.census import Census
@@ -167,5 +170,16 @@ class Session:
             self._policy = os.SCHED_OTHER
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         self._cpus = os.sched_getaffinity(0)
-        chosen = sorted(self._cpus)[os.getpid() % len(self._cpus)]
-        os.sched_setaffinity(0, {chosen})
+        os.sched_setaffinity(0, {_least_taken(self._cpus)})
+
+
+def _least_taken(cpus: set[int]) -> int:
+    """Return the one of ``cpus`` on which the fewest processes are held, such as other hunts."""
+    taken: Counter[int] = Counter()
+    for pid in procfs.all_pids():
+        with contextlib.suppress(OSError):
+            held = os.sched_getaffinity(pid)
+            taken.update(held if len(held) == 1 else ())
+    ranked = sorted(cpus)
+    first = os.getpid() % len(ranked)
+    return min(ranked[first:] + ranked[:first], key=lambda cpu: taken[cpu])
