@@ -150,6 +150,7 @@ class Session:
         self._patches.undo()
         self._watchdog.stop()
         self.engine.pool.close()
+        gc.collect()  # quick while all that was there before is frozen: only what the hunt left
         gc.unfreeze()
         if self._collecting:
             gc.enable()
