@@ -57,6 +57,9 @@ STDERR_BYTES = 1 << 18
 type Expectations = Mapping[str, Expectation]
 """By the slug of the variant."""
 
+HEAP_PASS = "heap"
+"""How the ids of the trials end in which heaps are measured."""
+
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -93,8 +96,8 @@ class RunRequest:
         if not self.heap or any(fault.kind is FaultKind.MEMORY for fault in self.planted):
             return ()
         if not interpreter.memray:
-            return (("heap", "tracemalloc"),)
-        return (("heap", "memray"), ("heap-check", "tracemalloc"))
+            return ((HEAP_PASS, "tracemalloc"),)
+        return ((HEAP_PASS, "memray"), (f"{HEAP_PASS}-check", "tracemalloc"))
 
     @property
     def limit_s(self) -> float:

@@ -14,11 +14,14 @@ of the process's peak). What cannot be read is said in ``error``.
 
 from __future__ import annotations
 
+import argparse
 import collections
 import contextlib
 import json
+import os
 import resource
 import sys
+import types
 from typing import Any
 
 MEMORY_LIMIT_BYTES = 4 << 30
@@ -75,12 +78,37 @@ def figures(capture: str) -> dict[str, Any]:
 
 def draw(capture: str, page: str) -> dict[str, Any]:
     """Write the flame graph of the peak as one HTML page that loads nothing from the network."""
-    from memray.commands import main as memray_command
+    options = ["--no-web", "--split-threads", "--force", "--output", page, capture]
+    try:
+        _flamegraph_alone(options)
+    except (ImportError, AttributeError, TypeError):  # another memray, made otherwise inside
+        from memray.commands import main as memray_command
 
-    options = ["--no-web", "--split-threads", "--force", "--output", page]
-    if status := memray_command(["flamegraph", *options, capture]):
-        raise RuntimeError(f"memray flamegraph ended with status {status}")
+        if status := memray_command(["flamegraph", *options]):
+            raise RuntimeError(f"memray flamegraph ended with status {status}") from None
     return {"page": page}
+
+
+def _flamegraph_alone(options: list[str]) -> None:
+    """Run ``memray flamegraph`` without what the package of all its commands imports.
+
+    That is a toolkit for terminals, which takes as long to import as a page takes to draw.
+    """
+    import memray
+
+    package = types.ModuleType("memray.commands")
+    package.__path__ = [os.path.join(os.path.dirname(memray.__file__), "commands")]  # noqa: PTH118, PTH120
+    sys.modules[package.__name__] = package
+    try:
+        from memray.commands.flamegraph import FlamegraphCommand
+
+        parser = argparse.ArgumentParser("memray flamegraph")
+        command = FlamegraphCommand()
+        command.prepare_parser(parser)
+        command.run(parser.parse_args(options), parser)
+    finally:
+        for name in [name for name in sys.modules if name.startswith(package.__name__)]:
+            del sys.modules[name]
 
 
 def _line(record: Any) -> str:

@@ -18,6 +18,13 @@ def write_report(record: RunRecord) -> Path:
     return store.RunDirectory(Path(record.directory)).write_report(html.render(record))
 
 
+def prepare_reports() -> None:
+    """Load and compile what :func:`write_report` needs, which takes longer than the writing."""
+    from lab.report import html
+
+    html.compile_templates("report.html.j2")
+
+
 def _write_interleaving(root: Path, scenario: str) -> None:
     """Build the page of the hunt that belongs to a run, if there was one."""
     from lab.hunts.folder import HuntFolder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,12 @@ from typing import Any
 
 from lab import armed, interpreters, registry, runner
 from lab.cli import consoles
-from lab.cli.pages import open_page, write_report
+from lab.cli.pages import open_page, prepare_reports, write_report
 from lab.cli.progress import Narrator
 from lab.errors import ExitCode, UsageError
 from lab.faults import NONE, Call, Fault, FaultKind, parse_all
 from lab.hunts.wishes import EXECUTIONS
-from lab.model import RunRecord, VerdictKind
+from lab.model import Event, RunRecord, VerdictKind
 from lab.scenario import Scenario, StartMethod, Workers
 
 EXIT_CODES = {
@@ -53,7 +54,7 @@ def run_scenario(options: RunOptions) -> int:
     """Run what ``options`` ask for, print the result, and return the exit code."""
     request = make_request(options)
     with Narrator(consoles.progress(), trials=_trial_count(request)) as narrator:
-        record = runner.run(request, narrator.tell)
+        record = runner.run(request, _preparing_meanwhile(narrator.tell))
         narrator.say("writing the report")
         page = write_report(record)
     print_record(record, page, as_json=options.as_json)
@@ -61,6 +62,22 @@ def run_scenario(options: RunOptions) -> int:
         open_page(page)
     assert record.result is not None
     return int(EXIT_CODES[record.result.verdict])
+
+
+def _preparing_meanwhile(tell: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Return ``tell``, which also has the report made ready while heaps are measured.
+
+    Then no clock decides anything any more, and the lab itself only waits.
+    """
+    begun: list[threading.Thread] = []
+
+    def told(event: Event) -> None:
+        tell(event)
+        if not begun and event.trial.endswith(f"-{runner.HEAP_PASS}"):
+            begun.append(threading.Thread(target=prepare_reports, daemon=True))
+            begun[0].start()
+
+    return told
 
 
 def run_several(tags: Sequence[str], *, everything: bool) -> Callable[[RunOptions], int]:

@@ -12,6 +12,7 @@ from importlib import resources
 from typing import Any
 
 import jinja2
+from jinja2 import meta
 from markupsafe import Markup, escape
 
 from lab.model import RunRecord
@@ -30,6 +31,21 @@ def render(record: RunRecord) -> str:
     template = environment().get_template("report.html.j2")
     page = template.render(page=page_of(record), style=stylesheet())
     return page.encode("utf-8", "backslashreplace").decode()
+
+
+def compile_templates(name: str) -> None:
+    """Compile the template ``name``, and those that it names, into :func:`environment`."""
+    made = environment()
+    loader = made.loader
+    assert loader is not None
+    left, met = [name], set[str]()
+    while left:
+        each = left.pop()
+        if each not in met:
+            met.add(each)
+            made.get_template(each)
+            source = loader.get_source(made, each)[0]
+            left += [inner for inner in meta.find_referenced_templates(made.parse(source)) if inner]
 
 
 @functools.cache

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -324,3 +325,22 @@ def test_an_interrupt_does_not_wait_for_what_has_not_begun(trial, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         gather(directory)
     assert begun
+
+
+@pytest.mark.parametrize("inside", ["as it is", "made otherwise"])
+def test_a_page_is_drawn_whatever_memray_is_like_inside(capture, tmp_path, inside):
+    """Only what draws is imported where that is possible; else all of memray's commands."""
+    page = tmp_path / "page.html"
+    script = [
+        f"import sys; sys.path.insert(0, {str(Path(heapfile.__file__).parent)!r})",
+        "import heapfile, memray.reporters.flamegraph",
+        "if sys.argv[1] == 'made otherwise': heapfile.argparse = None",
+        f"print(heapfile.draw({str(capture)!r}, {str(page)!r}))",
+        "print('textual' in sys.modules)",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "\n".join(script), inside],
+        capture_output=True, text=True, timeout=LIMIT_S, check=True,
+    )  # fmt: skip
+    assert "flamegraph" in page.read_text()
+    assert done.stdout.splitlines()[-1] == str(inside == "made otherwise")

@@ -26,6 +26,7 @@ from lab.model import (
     Verdict,
     VerdictKind,
 )
+from lab.report import html
 from lab.report.html import render
 from lab.scenario import OutcomeKind, StartMethod, Variant, Workers
 from tests.unit.report import hostile, runs
@@ -133,6 +134,16 @@ def test_it_is_made_in_under_a_second(deadlock: RunRecord) -> None:
     began = time.perf_counter()
     render(deadlock)
     assert time.perf_counter() - began < 1.0
+
+
+def test_nothing_is_left_to_compile_when_it_was_made_ready(
+    deadlock: RunRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    html.environment.cache_clear()
+    html.compile_templates("report.html.j2")
+    monkeypatch.setattr(html.environment(), "compile", lambda *_, **__: pytest.fail("compiled"))
+    assert "</html>" in render(deadlock)
+    html.environment.cache_clear()
 
 
 def test_it_is_the_same_every_time(deadlock: RunRecord) -> None:
