@@ -10,6 +10,8 @@ import ast
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from types import MappingProxyType
 
 from lab.diagnose.hidden import stored_acquires
 from lab.diagnose.source import (
@@ -101,7 +103,11 @@ def _sum_up(one: _Defined, known: Effects) -> Effect:
     parameters = tuple(arg.arg for arg in (*node.args.posonlyargs, *node.args.args))
     manager = any("contextmanager" in ast.unparse(each) for each in node.decorator_list)
     takes, frees = (_at_yield(one, known), ()) if manager else _at_return(one, known)
-    clear = tuple(lock for lock in takes if lock != OPAQUE and not _private(node) & _names(lock))
+    hidden = _private(node) | _beyond(node)
+    clear = tuple(lock for lock in takes if lock != OPAQUE and not hidden & _names(lock))
+    frees = tuple(
+        OPAQUE if lock != OPAQUE and _beyond(node) & _names(lock) else lock for lock in frees
+    )
     return Effect(
         parameters,
         clear,
@@ -118,6 +124,12 @@ def _private(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
     shared = {n for each in ast.walk(node) if isinstance(each, ast.Global) for n in each.names}
     bound = (each for each in ast.walk(node) if isinstance(each, ast.Name))
     return {name.id for name in bound if isinstance(name.ctx, ast.Store)} - shared
+
+
+def _beyond(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Return the parameters that no argument by place is for; they are not followed to callers."""
+    more = [*node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
+    return {each.arg for each in more if each is not None}
 
 
 def _names(expression: str) -> set[str]:
@@ -204,9 +216,12 @@ def left_by(
         yield OPAQUE
     elif telling:
         own = [call.func.value] if isinstance(call.func, ast.Attribute) else []
-        arguments = (*(own if telling[0].method else ()), *call.args)
-        for lock in substituted(telling[0], arguments, what):
-            known = lock != OPAQUE and _is_of(telling[0], arguments, lock, text)
+        given = takewhile(lambda each: not isinstance(each, ast.Starred), call.args)
+        arguments = (*(own if telling[0].method else ()), *given)
+        named = {each.arg: each.value for each in call.keywords if each.arg}
+        every = (*arguments, *named.values())
+        for lock in substituted(telling[0], arguments, what, named):
+            known = lock != OPAQUE and _is_of(telling[0], every, lock, text)
             yield lock if known else OPAQUE
 
 
@@ -219,11 +234,21 @@ def _names_in(expression: ast.expr) -> set[str]:
     return {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
 
 
-def substituted(effect: Effect, arguments: Sequence[ast.expr], what: str) -> Iterator[str]:
-    """Yield the expressions of an effect with the parameters replaced by the arguments."""
+def substituted(
+    effect: Effect,
+    arguments: Sequence[ast.expr],
+    what: str,
+    named: Mapping[str, ast.expr] = MappingProxyType({}),
+) -> Iterator[str]:
+    """Yield the expressions of an effect with the parameters replaced by the arguments.
+
+    ``named`` are those given by name. A parameter without an argument may be anything.
+    """
     bound = dict(zip(effect.parameters, arguments, strict=False))
+    bound |= {name: value for name, value in named.items() if name in effect.parameters}
+    unbound = set(effect.parameters) - bound.keys()
     for text in getattr(effect, what):
-        if text == OPAQUE:
+        if text == OPAQUE or _names(text) & unbound:
             yield OPAQUE
         else:
             yield ast.unparse(_Binder(bound).visit(ast.parse(text, mode="eval")))

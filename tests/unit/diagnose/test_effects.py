@@ -45,6 +45,48 @@ def test_a_call_on_oneself_releases_what_the_own_method_does():
     assert [one.frees for one in effects["User.go"]] == [("self.lock",)]
 
 
+HANDED_ON = """
+def leave(first, second=None, *rest, last=None):
+    second.release()
+
+def by_place(a, b):
+    leave(a, b)
+
+def by_name(a, b):
+    leave(a, second=b)
+
+def by_default(a):
+    leave(a)
+
+def unpacked(a, b):
+    leave(a, *b)
+
+def leave_rest(first, *rest, last):
+    rest[0].release()
+
+def beyond(a, b):
+    leave_rest(a, b, last=a)
+
+def run(target):
+    target(*target.args)
+"""
+
+
+def test_locks_are_followed_into_the_callers_words_or_are_not_known():
+    effects = summed_up({"app.py": HANDED_ON})
+    found = {name: [one.frees for one in effects.get(name, ())] for name in HANDED_ON_NAMES}
+    assert found == {
+        "by_place": [("b",)],
+        "by_name": [("b",)],
+        "by_default": [(OPAQUE,)],
+        "unpacked": [(OPAQUE,)],
+        "beyond": [(OPAQUE,)],
+    }
+
+
+HANDED_ON_NAMES = ("by_place", "by_name", "by_default", "unpacked", "beyond")
+
+
 def test_a_diagnosis_that_fails_is_unknown_and_says_what_failed(monkeypatch):
     def fail(snapshot: Snapshot) -> None:
         raise SyntaxError("what is this?")
