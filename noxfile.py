@@ -10,6 +10,18 @@ nox.options.sessions = ["lint", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.13", "3.12"]
+# What no interpreter decides: pages in a browser, figures of the machine, and thirty repeats of
+# what other tests do once. Only the first Python is asked for it, unless tests are named.
+ONCE = (
+    "tests/integration/claims",
+    "tests/integration/hunts/test_page_browser.py",
+    "tests/integration/report",
+    "tests/integration/test_readme.py",
+    "tests/integration/watch/test_page_browser.py",
+    "tests/quality/test_deadlock_repeats.py",
+    "tests/unit/claims",
+    "tests/unit/report",
+)
 # Every program of the lab's starts anew: compiling what it imports each time triples its start.
 COMPILED = {"UV_COMPILE_BYTECODE": "1", "PYTHONDONTWRITEBYTECODE": None}
 
@@ -34,7 +46,9 @@ def tests(session: nox.Session) -> None:
     # A file's tests stay together: they share what is expensive to set up. One that hangs ends its
     # worker, and is tried again by the next: a few times are enough.
     together = ("-n", "auto", "--dist", "loadfile", "--max-worker-restart", "2")
-    session.run("python", "-m", "pytest", *together, *session.posargs, env=COMPILED)
+    first = session.python == PYTHONS[0] or session.posargs
+    left_out = [] if first else [f"--ignore={path}" for path in ONCE]
+    session.run("python", "-m", "pytest", *together, *left_out, *session.posargs, env=COMPILED)
 
 
 @nox.session
