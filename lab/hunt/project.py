@@ -14,7 +14,7 @@ from lab.errors import UsageError, suggest
 from lab.hunt.sites import Scope
 
 _MARKERS: Final = ("pyproject.toml", "setup.py", "setup.cfg", ".git", ".hg")
-_OURS: Final = str(Path(__file__).parent)
+_OURS: Final = str(Path(__file__).resolve().parent)
 
 
 def scope_of(body: Callable[[], object], packages: Iterable[str], roots: Iterable[str]) -> Scope:

@@ -19,6 +19,7 @@ Two models decide what is a site (the measurements are in the quality tests):
 from __future__ import annotations
 
 import dis
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -315,8 +316,8 @@ def _spelt(op: str) -> str:
 class Scope:
     """Which files are switched in: the project's own, and the packages asked for.
 
-    ``roots`` are directories or files. The interpreter's library and site-packages lie outside
-    unless a traced package is found there.
+    ``roots`` are directories or files, without symbolic links. The interpreter's library and
+    site-packages lie outside unless a traced package is found there.
     """
 
     def __init__(self, roots: tuple[str, ...], ours: str) -> None:
@@ -335,8 +336,12 @@ class Scope:
             known = self._known[filename] = self._decide(filename)
         return known
 
-    def _decide(self, filename: str) -> bool:
-        if filename.startswith(("<", self._ours)) or not filename.startswith(self._roots):
+    def _decide(self, named: str) -> bool:
+        if named.startswith("<"):
+            return False
+        # Code knows its file as it was found: relative, or by a link to the project, say.
+        filename = os.path.realpath(named)
+        if filename.startswith(self._ours) or not filename.startswith(self._roots):
             return False
         path = PurePath(filename)
         below = [root for root in self._roots if path.is_relative_to(root)]
@@ -349,7 +354,7 @@ class Scope:
         )
 
 
-_LIBRARY: Final = str(PurePath(dis.__file__).parent)
+_LIBRARY: Final = str(PurePath(os.path.realpath(dis.__file__)).parent)
 
 
 def _is_library(filename: str, root: str) -> bool:

@@ -294,3 +294,35 @@ def test_code_that_decides_by_itself_is_called_nondeterministic():
 def test_a_body_without_threads_says_so():
     result = hunt(lambda: None, Settings(executions=2, model="gil"))
     assert any("no thread" in note for note in result.explored.notes)
+
+
+RACY = """
+import threading
+
+def run():
+    seen = [0]
+
+    def increment():
+        value = seen[0]
+        seen[0] = value + 1
+
+    workers = [threading.Thread(target=increment) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert seen == [2]
+"""
+
+
+@pytest.mark.parametrize("place", ["relative.py", "{}/linked/project/racy.py"])
+def test_a_file_is_the_projects_however_it_was_found(tmp_path, monkeypatch, place):
+    """As in a script that was started by a relative path, or below a link."""
+    (tmp_path / "real" / "project").mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(tmp_path / "real")
+    monkeypatch.chdir(tmp_path)
+    path = Path(place.format(tmp_path))
+    path.write_text(RACY)
+    namespace = {"__name__": "racy"}
+    exec(compile(RACY, str(path), "exec"), namespace)
+    assert hunt(namespace["run"], FREE).found
