@@ -11,7 +11,6 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from types import MappingProxyType
 
 from lab.diagnose.hidden import stored_acquires
 from lab.diagnose.source import (
@@ -220,7 +219,7 @@ def left_by(
         arguments = (*(own if telling[0].method else ()), *given)
         named = {each.arg: each.value for each in call.keywords if each.arg}
         every = (*arguments, *named.values())
-        for lock in substituted(telling[0], arguments, what, named):
+        for lock in substituted(telling[0], arguments, named, what):
             known = lock != OPAQUE and _is_of(telling[0], every, lock, text)
             yield lock if known else OPAQUE
 
@@ -235,10 +234,7 @@ def _names_in(expression: ast.expr) -> set[str]:
 
 
 def substituted(
-    effect: Effect,
-    arguments: Sequence[ast.expr],
-    what: str,
-    named: Mapping[str, ast.expr] = MappingProxyType({}),
+    effect: Effect, arguments: Sequence[ast.expr], named: Mapping[str, ast.expr], what: str
 ) -> Iterator[str]:
     """Yield the expressions of an effect with the parameters replaced by the arguments.
 

@@ -85,7 +85,7 @@ class Helpers:
         """Yield what ``with expression`` holds, for an object of the program's own class."""
         effects = self._of_types(kinds, "__enter__")
         arguments = (ast.parse(expression, mode="eval").body,)
-        for lock in substituted(effects[0], arguments, "takes") if len(effects) == 1 else ():
+        for lock in substituted(effects[0], arguments, {}, "takes") if len(effects) == 1 else ():
             yield _use(lock, line, "with")
         if len(effects) > 1 or any(effect.unclear for effect in effects):
             yield _use(OPAQUE, line, "with")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from lab import procfs, registry
@@ -74,12 +76,19 @@ def test_samples_become_series_by_program_variant_and_settings() -> None:
     ]
 
 
-def test_patience_ends_at_once_on_a_quiet_machine_and_some_time_on_a_busy_one() -> None:
-    quiet = Patience(budget_s=1000.0, limit=1e9)
-    quiet.wait()
+def test_patience_ends_at_once_on_a_quiet_machine_and_some_time_on_a_busy_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[float] = []
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: (looks.append(seconds), sleep(seconds)))
+    Patience(budget_s=1000.0, limit=1e9).wait()
+    assert len(looks) == 1
     impossible = Patience(budget_s=0.2, limit=-1.0)
     impossible.wait()
+    assert len(looks) == 3
     impossible.wait()
+    assert len(looks) == 3
 
 
 def test_where_there_is_no_proc_nobody_else_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
