@@ -11,7 +11,7 @@ import sys
 
 from tests.quality.hunt.gil_library import PATTERNS
 from tests.quality.hunt.gil_patterns import COLD_ONLY, IMPOSSIBLE, POSSIBLE
-from tests.quality.hunt.gil_stress import lost_updates, lost_when_cold
+from tests.quality.hunt.gil_stress import lost_updates, lost_when_cold, warm
 
 _COLD_TRIES = 4_000
 
@@ -22,6 +22,8 @@ def main(options: list[str]) -> None:
     wrong = 0
     print(sys.version)
     for name, verdict, step in PATTERNS:
+        if verdict == COLD_ONLY:
+            warm(step)
         lost = lost_updates(step, times)
         agrees = (lost > 0) == (verdict == POSSIBLE)
         wrong += not agrees

@@ -17,8 +17,8 @@ import pytest
 
 from lab.hunt import Settings, hunt
 from tests.quality.hunt.gil_library import PATTERNS
-from tests.quality.hunt.gil_patterns import IMPOSSIBLE, POSSIBLE, State
-from tests.quality.hunt.gil_stress import lost_updates
+from tests.quality.hunt.gil_patterns import COLD_ONLY, IMPOSSIBLE, POSSIBLE, State
+from tests.quality.hunt.gil_stress import lost_updates, warm
 
 _FREE = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 pytestmark = pytest.mark.skipif(_FREE, reason="this interpreter has no GIL")
@@ -59,6 +59,8 @@ def test_the_model_says_what_the_table_says(name, verdict, step):
 
 @pytest.mark.parametrize(("name", "verdict", "step"), PATTERNS, ids=_NAMES)
 def test_the_interpreter_does_what_the_table_says(name, verdict, step):
+    if verdict == COLD_ONLY:
+        warm(step)
     if verdict != POSSIBLE:
         assert lost_updates(step, _TIMES) == 0
         return
