@@ -21,7 +21,9 @@ from lab.hunts.confirm import TIMES, Confirmation, confirm
 from lab.hunts.folder import HuntFolder
 from lab.hunts.orders import Reply
 from lab.hunts.scenario import named
+from lab.hunts.watched import Request
 from lab.hunts.wishes import wishes_from
+from lab.machine import usable_cpus
 
 NO_THREADS = "no thread was started under control: there was nothing to schedule"
 
@@ -36,6 +38,7 @@ class HuntOptions:
     output: Path
     as_json: bool
     corrected: bool = False
+    jobs: int | None = None
 
 
 def run_hunt(options: HuntOptions) -> int:
@@ -44,14 +47,15 @@ def run_hunt(options: HuntOptions) -> int:
     reference, wishes = _meant(options.reference, wishes, corrected=options.corrected)
     folder = HuntFolder.under(options.output, reference, wishes)
     with Narrator(consoles.progress()) as narrator:
-        request = contained.Request(
-            reference, wishes, folder.captures, options.limit_s, narrator.tell, keep=True
-        )
+        request = Request(
+            reference, wishes, folder.captures, options.limit_s, narrator.tell, keep=True,
+            jobs=options.jobs or usable_cpus(),
+        )  # fmt: skip
         reply = contained.hunt(request)
     assert reply.result is not None
     reason = reply.inconclusive or (NO_THREADS if reply.idle and not reply.result.found else "")
     replay = "" if reply.inner else options.reference
-    _present(folder, reply.result, reason, as_json=options.as_json, replay=replay)
+    _present(folder, reply, reason, as_json=options.as_json, replay=replay)
     return _code(reply.result, reason)
 
 
@@ -82,19 +86,20 @@ def _code(result: HuntResult, reason: str) -> int:
     return int(ExitCode.INCONCLUSIVE if reason else ExitCode.EXPECTED)
 
 
-def _present(
-    folder: HuntFolder, result: HuntResult, reason: str, *, as_json: bool, replay: str
-) -> None:
+def _present(folder: HuntFolder, reply: Reply, reason: str, *, as_json: bool, replay: str) -> None:
     from lab.report.interleaving_page import render
     from lab.report.interleaving_terminal import print_hunt
 
+    result = reply.result
+    assert result is not None
     command = f"lab replay {result.schedule} {replay}" if result.schedule and replay else ""
     record = folder.finish(result, reason)
     page = folder.write_page(render(record, command))
     _annotate(result, command, as_json=as_json)
     if as_json:
-        places = {"inconclusive": reason, "directory": str(folder.root), "report": str(page)}
-        print(msgspec.json.encode({**result.summary(), **places}).decode())
+        more = {"inconclusive": reason, "jobs": reply.jobs}
+        places = {"directory": str(folder.root), "report": str(page)}
+        print(msgspec.json.encode({**result.summary(), **more, **places}).decode())
         return
     print_hunt(result, reason, command, page, consoles.results())
 
@@ -124,7 +129,7 @@ def run_replay(options: ReplayOptions) -> int:
     """Run one schedule, print what it showed, and return 1 if it failed again."""
     plan, wishes = _planned(options)
     with _scratch() as output:
-        request = contained.Request(plan.target, wishes, Path(output), options.limit_s)
+        request = Request(plan.target, wishes, Path(output), options.limit_s)
         reply = contained.replay(request, plan.token(), options.times or 1)
     _print_replay(reply, as_json=options.as_json)
     if reply.failed:
@@ -137,9 +142,7 @@ def run_confirmation(options: ReplayOptions) -> int:
     plan, wishes = _planned(options)
     times = options.times or TIMES
     with _scratch() as output, Narrator(consoles.progress(), "tries") as narrator:
-        request = contained.Request(
-            plan.target, wishes, Path(output), options.limit_s, narrator.tell
-        )
+        request = Request(plan.target, wishes, Path(output), options.limit_s, narrator.tell)
         answer = confirm(request, plan.token(), times)
     _print_confirmation(answer, plan.token(), as_json=options.as_json)
     if answer.impossible:

@@ -45,6 +45,17 @@ def hunt(
         list[str] | None,
         typer.Option(metavar="PACKAGE", help="Switch in this package too; may be repeated."),
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            metavar="N",
+            help="Processes that hunt together when a hunt is longer than 2000 executions; what "
+            "is found does not depend on it. [default: one for each processor]",
+        ),
+    ] = None,
     race_timeouts: Annotated[
         bool,
         typer.Option(
@@ -81,7 +92,7 @@ def hunt(
         "trace": tuple(trace or ()),
         "race_timeouts": race_timeouts or None,
     }
-    return run_hunt(HuntOptions(target, wishes, limit, output, as_json, corrected))
+    return run_hunt(HuntOptions(target, wishes, limit, output, as_json, corrected, jobs))
 
 
 @app.command()

@@ -45,7 +45,7 @@ def collect(engine: Engine, me: Task, site: Site) -> bool:
     """
     if engine.aborting:
         return False
-    step = me.steps + engine.step - me.since
+    step = me.steps + engine.step - engine.since
     engine.turns.append(Turn(me.index, step, me.index, COLLECTED, site))
     if engine.observer is not None:
         engine.observer(me, _HERE)

@@ -47,6 +47,7 @@ def _expel(engine: Engine, task: Task, main: Task, patience: float) -> None:
 
     if not task.started:
         never_ran(task.thread)
+        task.done = True
         engine.release(task)
         return
     engine.current = task

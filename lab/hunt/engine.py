@@ -41,10 +41,11 @@ class Engine:
     """Runs one execution after the other under a strategy; see the module for the invariants."""
 
     __slots__ = (
-        "aborting", "alive", "ask_at", "by_ident", "channels", "current", "cut_off", "epoch",
-        "expelling", "failure", "finishing", "gil", "interrupt", "looks", "made", "max_steps",
-        "named", "now", "observer", "pool", "quantum", "runnable", "slice_end", "step", "stop_at",
-        "strategy", "stuck", "stuck_stack", "tasks", "timers", "turns",
+        "aborting", "alive", "ask_at", "batch", "by_ident", "channels", "current", "cut_off",
+        "epoch", "expelling", "failure", "finishing", "gil", "interrupt", "looks", "made",
+        "max_steps", "named", "now", "observer", "pool", "quantum", "runnable", "since",
+        "slice_end", "step", "stop_at", "strategy", "stuck", "stuck_stack", "tasks", "timers",
+        "turns",
     )  # fmt: skip
 
     def __init__(self, *, gil: bool = False, max_steps: int = 100_000) -> None:
@@ -54,8 +55,10 @@ class Engine:
         self.pool = Pool(self._carry)
         self.by_ident: dict[int, Task] = {}
         self.epoch = 0
+        self.batch = 0  # the number of the execution with which the current batch began
         self.current: Task | None = None
         self.step = 0
+        self.since = 0  # the step at which the current thread was switched in
         self.stop_at: float = INFINITY
         self.ask_at: float = INFINITY
         self.slice_end: float = INFINITY
@@ -122,7 +125,7 @@ class Engine:
         if self.timers.pending:
             self.timers.clear()
         self.now = EPOCH
-        self.looks = self.made = self.named = self.step = 0
+        self.looks = self.made = self.named = self.step = self.since = 0
         self.strategy, self.observer = strategy, observer
         self.ask_at = INFINITY
         strategy.begin(self)
@@ -218,7 +221,7 @@ class Engine:
             raise Unwind
         runnable = self.runnable
         runnable.remove(me)
-        me.waiting, me.timed_out = on, False
+        me.waiting = on
         if deadline < INFINITY:
             me.deadline = deadline
             self.timers.add(deadline, me)
@@ -227,8 +230,12 @@ class Engine:
             self.switch(me, target, BLOCKED, None)
         elif self.aborting:
             raise Unwind
-        me.waiting, me.deadline = None, INFINITY
-        return not me.timed_out
+        me.waiting = None
+        if deadline == INFINITY:
+            return True
+        me.deadline = INFINITY
+        in_time, me.timed_out = not me.timed_out, False
+        return in_time
 
     def ready(self, task: Task) -> None:
         """Put a blocked ``task`` back among those that could make a step."""
@@ -288,11 +295,11 @@ class Engine:
 
     def _turn(self, me: Task, target: Task, why: str, site: Site | None) -> None:
         step = self.step
-        me.steps += step - me.since
+        me.steps += step - self.since
         # A hand-over that nobody chose follows from the rest and is not part of the schedule.
         if site is not None or len(self.runnable) > 1:
             self.turns.append(Turn(me.index, me.steps, target.index, why, site))
-        target.since = step
+        self.since = step
         self.slice_end = end = step + self.quantum
         self.current = target
         if not self.aborting:
@@ -391,9 +398,8 @@ class Engine:
         return target
 
     def release(self, task: Task) -> None:
-        """Give a finished task's worker back to the pool."""
-        task.done = True
+        """Give the worker of a task that is done back to the pool."""
         self.alive -= 1
         del self.by_ident[task.ident]
-        task.entry, task.thread = nothing, None
+        task.thread = None  # which knows the task: a cycle, but for this
         self.pool.give_back(task.worker)

@@ -34,7 +34,7 @@ def expire(engine: Engine, me: Task, site: Site) -> bool:
     """
     if engine.aborting or not engine.next_time_out():
         return False
-    step = me.steps + engine.step - me.since
+    step = me.steps + engine.step - engine.since
     engine.turns.append(Turn(me.index, step, me.index, EXPIRED, site))
     if engine.observer is not None:
         engine.observer(me, _HERE)

@@ -7,7 +7,9 @@ from typing import Final, NamedTuple
 
 from lab.errors import UsageError, suggest
 from lab.hunt import _real
+from lab.hunt.batches import BATCH, Batches, every, numbers, seed_of
 from lab.hunt.collector import Garbage, collect
+from lab.hunt.distinct import Distinct
 from lab.hunt.engine import Observer
 from lab.hunt.events import EventfulEngine, expire
 from lab.hunt.outcome import Failure, Outcome
@@ -37,51 +39,63 @@ SECOND_MODEL: Final = 200  # executions spent on whether the other model has the
 _SECOND_LOOK: Final = 120  # executions spent on finding a schedule that shrinks further
 _FEW: Final = 2  # hand-overs with which a schedule is small enough
 _ATTEMPTS: Final = 3  # to repeat a failing execution
-_BITS: Final = 1 << 23
 
 
 class Search:
     """One model's search; :meth:`run` fills in what was found."""
 
-    def __init__(self, session: Session, settings: Settings, executions: int) -> None:
+    def __init__(
+        self,
+        session: Session,
+        settings: Settings,
+        executions: int,
+        *,
+        batches: Batches = every,
+        before: int = 0,
+    ) -> None:
+        """Take our part of ``executions``; ``before`` of the whole hunt came earlier."""
         self.session = session
         self.settings = settings
-        self.limit = executions
-        self.profile = Profile()
-        self.deal = dealer(settings.strategy, settings.seed, self.profile, settings.bound)
+        exhaustive = settings.strategy == "exhaustive"
+        self._batch = max(executions, 1) if exhaustive else BATCH
+        self._numbers = numbers(executions, batches(before), self._batch)
+        self._before = before
+        self._start_over(0)
         self.walk = self.deal(0)
         self.executions = 0
+        self.reached = before  # the execution that was last, by its number in the whole hunt
         self.failure: Failure | None = None
         self.strategy = settings.strategy
         self.cut_off = 0
         self.stuck: str | None = None
         self.unsteady = ""
         self.threads = 1
-        self.distinct = 0
-        self._next = 0
+        self.distinct = Distinct()
         self.ended: float | None = None  # when it failed
         self.litter = False  # the test leaves garbage that has finalisers
         self.look_for_litter = False
         self._garbage = Garbage(session.monitor.scope)
-        self._seen = bytearray(_BITS // 8)
 
     def run(self, deadline: float) -> bool:
         """Execute until something fails or the budget is spent; True when something failed.
 
         Called again, it goes on with the execution after the failing one.
         """
-        for number in range(self._next, self.limit):
-            self._next = number + 1
+        for number in self._numbers:
             if _real.monotonic() > deadline or self.walk.exhausted:
                 break
-            outcome = self._execute(number)
+            nth = number % self._batch
+            if nth == 0 and number:
+                self._start_over(number)
+            outcome = self._execute(nth)
+            self.reached = self._before + number + 1
             self._note(outcome)
             if outcome.failure is not None:
                 self.failure, self.ended = outcome.failure, _real.monotonic()
                 return True
             if outcome.stuck is not None:
                 break
-            if number in _REPEATED and not self.walk.exhausted:
+            if nth in _REPEATED and not self.walk.exhausted:
                 self._repeat(outcome)
             if self.litter:
                 break
@@ -92,9 +106,16 @@ class Search:
         self.executions, self.distinct = earlier.executions, earlier.distinct
         self.cut_off, self.unsteady = earlier.cut_off, earlier.unsteady
         self.threads = earlier.threads
-        self._seen = earlier._seen
+
+    def _start_over(self, number: int) -> None:
+        """Begin the batch whose first execution is ``number`` as if nothing had been learnt."""
+        seed = seed_of(self.settings.seed, number // self._batch)
+        self.profile = Profile()
+        self.deal = dealer(self.settings.strategy, seed, self.profile, self.settings.bound)
+        self.session.begin_batch(self._before + number, seed)
 
     def _execute(self, number: int) -> Outcome:
+        """Run the execution ``number`` of a batch."""
         if self.settings.strategy == "exhaustive":
             return self.session.execute(self.walk)
         observed = number in _OBSERVED
@@ -137,11 +158,7 @@ class Search:
         self.stuck = self.stuck or outcome.stuck
         if outcome.threads > self.threads:
             self.threads = outcome.threads
-        bit = hash(tuple(self.session.engine.turns)) % _BITS
-        byte, mask = bit >> 3, 1 << (bit & 7)
-        if not self._seen[byte] & mask:
-            self._seen[byte] |= mask
-            self.distinct += 1
+        self.distinct.add(self.session.engine.turns)
 
     def _repeat(self, outcome: Outcome) -> None:
         engine = self.session.engine
@@ -286,11 +303,12 @@ def _found(
     deadline: float,
     *,
     after: Search | None = None,
+    before: int = 0,
     look_for_litter: bool = False,
     collecting: bool = False,
 ) -> _Found:
     with _session(body, scope, model, asked, collecting=collecting) as session:
-        search = Search(session, asked, executions)
+        search = Search(session, asked, executions, batches=asked.batches, before=before)
         search.look_for_litter = look_for_litter
         if after is not None:
             search.follow(after)
@@ -312,13 +330,18 @@ def _with_collections(
 
     Those have the switch points of a GIL build: the collector runs there on all builds.
     """
-    left = max(asked.executions - before.search.executions, 0)
+    done = before.search.executions
+    left = max(asked.executions - done, 0)
+    half = left // 2
     found = _found(
-        body, scope, GIL, asked, left // 2, deadline, after=before.search, collecting=True
-    )
+        body, scope, GIL, asked, half, deadline,
+        after=before.search, before=done, collecting=True,
+    )  # fmt: skip
     if found.search.failure is not None or found.search.stuck:
         return found
-    return _found(body, scope, model, asked, left - left // 2, deadline, after=found.search)
+    return _found(
+        body, scope, model, asked, left - half, deadline, after=found.search, before=done + half
+    )
 
 
 def _session(
@@ -332,7 +355,7 @@ def _session(
     events = (*([collect] if collecting else []), *([expire] if asked.race_timeouts else []))
     return Session(
         body, scope, model,
-        max_steps=asked.max_steps, stall=asked.stall, pin=asked.pin, events=events, seed=asked.seed,
+        max_steps=asked.max_steps, stall=asked.stall, pin=asked.pin, events=events,
     )  # fmt: skip
 
 

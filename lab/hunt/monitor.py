@@ -113,6 +113,11 @@ class Monitor:
         if was_narrow:
             self._rearm()
 
+    def forget(self) -> None:
+        """Forget which of the places race and which were seen."""
+        for site in (*self.known.values(), *self.silent.values()):
+            site.racing = site.seen = False
+
     def _rearm(self) -> None:
         """Let every location of the traced code report, switched off or not.
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lab.hunt.batches import Batches, every
 from lab.hunt.outcome import Failure
 from lab.hunt.recorder import Step
 
@@ -26,7 +27,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     test's own project, ``roots`` replaces the project by directories or files. ``max_steps`` ends
     an execution that does not end by itself; ``stall`` is how long, in seconds, the running thread
     may be blocked outside the scheduler's view. ``race_timeouts`` lets time-outs and sleeps end
-    while other threads could still run, as on a machine that is too busy for them.
+    while other threads could still run, as on a machine that is too busy for them. ``batches`` says
+    which executions this process runs, where several hunt together; see :mod:`.batches`.
     """
 
     executions: int = 2000
@@ -43,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pin: bool = True
     race_timeouts: bool = False
     name: str = ""
+    batches: Batches = every
 
 
 class Explored(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +71,8 @@ class HuntResult(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of one hunt; :meth:`summary` is the object that ``--json`` prints.
 
     ``models`` says of each model whether the failure was found under it. ``steps`` is the trace of
-    the shrunk schedule, one record a step.
+    the shrunk schedule, one record a step. ``seen`` is for counting the schedules of several
+    processes together: see :mod:`.distinct`; empty for a hunt that is whole.
     """
 
     found: bool
@@ -88,6 +92,7 @@ class HuntResult(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     failure: Failure | None = None
     steps: tuple[Step, ...] = ()
+    seen: bytes = b""
 
     @property
     def conclusive(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from lab.hunt.batches import every
 from lab.hunt.outcome import NONDETERMINISM
 from lab.hunt.project import name_of
 from lab.hunt.recorder import Step
@@ -43,7 +44,7 @@ def result_of(
         message=message,
         model=_label(model, models),
         executions=search.executions,
-        executions_to_failure=search.executions if failure is not None else None,
+        executions_to_failure=search.reached if failure is not None else None,
         seconds=round(took, 6),
         executions_per_second=round(search.executions / took, 1),
         switches=schedule.preemptions if schedule is not None else None,
@@ -55,6 +56,7 @@ def result_of(
         target=name,
         failure=failure,
         steps=steps,
+        seen=search.distinct.packed() if asked.batches is not every else b"",
     )
 
 
@@ -86,7 +88,7 @@ def _explored(search: Search) -> Explored:
     if not search.session.monitor.codes:
         notes.append("no code was switched in: nothing of the test's project ran")
     return Explored(
-        schedules=search.distinct,
+        schedules=search.distinct.count,
         complete=search.walk.exhausted,
         bound=search.walk.complete,
         cut_off=search.cut_off,

@@ -49,7 +49,6 @@ class Session:
         stall: float,
         pin: bool,
         events: tuple[Event, ...] = (),
-        seed: int = 0,
     ) -> None:
         self.body = body
         self.model = model
@@ -57,7 +56,6 @@ class Session:
         self.engine = kind(gil=model == GIL, max_steps=max_steps)
         if isinstance(self.engine, EventfulEngine):
             self.engine.events = events
-            self.engine.seed(seed)
         self.monitor = Monitor(self.engine, scope, model)
         self._patches = Patches(self.engine, self.monitor.traces, scope.covers)
         self._channels = self.engine.channels = Channels(self.engine, stall)
@@ -106,6 +104,13 @@ class Session:
     ) -> None:
         self._leave()
 
+    def begin_batch(self, first: int, seed: int) -> None:
+        """Forget what executions showed of the places; ``first`` is the next one's number."""
+        self.engine.batch = first
+        if isinstance(self.engine, EventfulEngine):
+            self.engine.seed(seed)
+        self.monitor.forget()
+
     def execute(
         self,
         strategy: Strategy,
@@ -121,7 +126,7 @@ class Session:
             self._begin_as_the_first(body or self.body)
         self._begun = True
         outcome = self.engine.execute(body or self.body, strategy, observer)
-        if outcome.failure is not None or not outcome.conclusive:
+        if outcome.failure is not None or outcome.cut_off or outcome.stuck is not None:
             self._channels.close_left()
         return outcome
 

@@ -29,7 +29,7 @@ class Unwind(BaseException):
 
 
 def nothing(_thread: Any) -> None:
-    """Be what a thread runs that has nothing of its own to run, or has run it."""
+    """Be what a thread runs that has nothing of its own to run."""
 
 
 class Task(msgspec.Struct, eq=False):
@@ -37,8 +37,8 @@ class Task(msgspec.Struct, eq=False):
 
     ``index`` is its rank in order of creation (the test body is 0), ``ident`` and ``go`` are its
     worker's. ``peers`` are all threads of the execution, itself included. ``waiting`` is what it is
-    blocked on, ``deadline`` when that wait ends by itself (virtual seconds). ``steps`` counts the
-    switch points passed before it was last switched in, at the engine's step ``since``.
+    blocked on, ``deadline`` when that wait ends by itself (virtual seconds), ``timed_out`` whether
+    it just did. ``steps`` counts the switch points passed before it was last switched in,
     ``awaited`` says that some thread has joined it. While the execution is observed ``held`` are
     the locks it has and ``wanted`` is the one it is about to take.
     """
@@ -62,7 +62,6 @@ class Task(msgspec.Struct, eq=False):
     lost: bool = False
     aborts: int = 0
     steps: int = 0
-    since: int = 0
     priority: float = 0.0
     site: Site | None = None
     held: frozenset[Any] = frozenset()

@@ -16,11 +16,14 @@ from lab.hunt.locks import Bench
 from lab.hunt.schedule import BLOCKED, COLLECTED, ENDED, EXPIRED, PREEMPTED, SPUN, YIELDED
 from lab.hunt.turns import YIELD, Turn
 
-_HEAD: Final = struct.Struct("<QQB7x")  # executions begun, turns of the last one, GIL model
+# Executions begun, turns of the last one, where its batch began, GIL model.
+_HEAD: Final = struct.Struct("<QQQB7x")
+_ALONE_AT: Final = _HEAD.size
+_TURNS_AT: Final = _HEAD.size + 8
 _TURN: Final = struct.Struct("<HHBBxxQ")
 _WHYS: Final = (PREEMPTED, BLOCKED, ENDED, YIELDED, SPUN, COLLECTED, EXPIRED)
 MOST_TURNS: Final = 60_000
-_SIZE: Final = _HEAD.size + MOST_TURNS * _TURN.size
+_SIZE: Final = _TURNS_AT + MOST_TURNS * _TURN.size
 
 
 class Last(NamedTuple):
@@ -43,14 +46,14 @@ class BlackBox:
     def begin(self, number: int) -> None:
         """Note that execution ``number`` begins, and from now on each of its turns."""
         engine = Bench.engine
-        _HEAD.pack_into(self._map, 0, number, 0, engine.gil)
+        _HEAD.pack_into(self._map, 0, number, 0, engine.batch, engine.gil)
         engine.turns = _Noted(self)
 
     def note(self, at: int, turn: Turn) -> None:
         """Note the turn number ``at``, counted from zero."""
         if at >= MOST_TURNS:
             return
-        where = _HEAD.size + at * _TURN.size
+        where = _TURNS_AT + at * _TURN.size
         why = _WHYS.index(turn.why)
         fields = (turn.source, turn.target, why, turn.site is not None, turn.step)
         _TURN.pack_into(self._map, where, *fields)
@@ -61,20 +64,34 @@ class BlackBox:
         """How many executions have begun."""
         return int(_HEAD.unpack_from(self._map)[0])
 
+    @property
+    def batch(self) -> int:
+        """The number, in the whole hunt, of the execution with which the last batch began."""
+        return int(_HEAD.unpack_from(self._map)[2])
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other process should hunt beside this one."""
+        return bool(self._map[_ALONE_AT])
+
+    def ask_to_be_alone(self) -> None:
+        """Note that what the test does would be disturbed by another process that does it too."""
+        self._map[_ALONE_AT] = 1
+
     def pulse(self) -> tuple[int, int]:
         """Return what changes while the hunt moves."""
-        number, turns, _ = _HEAD.unpack_from(self._map)
+        number, turns, _, _ = _HEAD.unpack_from(self._map)
         return number, turns
 
     def last(self) -> Last:
         """Return what is known of the last execution that began."""
-        number, _, gil = _HEAD.unpack_from(self._map)
+        number, _, _, gil = _HEAD.unpack_from(self._map)
         return Last(number, tuple(self._turns()), bool(gil))
 
     def _turns(self) -> Iterator[Turn]:
         for at in range(min(_HEAD.unpack_from(self._map)[1], MOST_TURNS)):
             source, target, why, chosen, step = _TURN.unpack_from(
-                self._map, _HEAD.size + at * _TURN.size
+                self._map, _TURNS_AT + at * _TURN.size
             )
             # Only whether there was a place is asked of it when the turns are repeated.
             yield Turn(source, step, target, _WHYS[why], YIELD if chosen else None)

@@ -24,7 +24,8 @@ import msgspec
 
 from lab.errors import LabError, UsageError
 from lab.hunt import HuntResult, Settings
-from lab.hunts import freely, noted
+from lab.hunts import freely, noted, outside
+from lab.hunts.allotment import Allotment
 from lab.hunts.answers import Answer, ask, reason_of
 from lab.hunts.blackbox import BlackBox
 from lab.hunts.conduct import Call, conduct, hunted, repeat
@@ -85,6 +86,8 @@ def _carry_out(order: Order, target: Target, folder: Path) -> Reply:
         if order.mode in (Mode.RETRACE, Mode.FOLLOW):
             return Reply(seen="which input ended the interpreter is not known to the black box")
         return _drawn(target, wishes, settings, box, order.token)
+    if order.allotment:
+        settings = _dealt(order, settings, box)
     begin: Callable[[int], None] = box.begin
     if order.mode is Mode.RETRACE:
         log = noted.Log(folder / SWITCHES)
@@ -95,6 +98,15 @@ def _carry_out(order: Order, target: Target, folder: Path) -> Reply:
         return _said(repeat(target.body, order.token, settings, order.times, begin), order.times)
     search = hunted if order.keep else ask
     return _said(search(target.body, settings, begin=begin, sound=False))
+
+
+def _dealt(order: Order, settings: Settings, box: BlackBox) -> Settings:
+    """Return ``settings`` for a process that does not hunt alone, or need not."""
+    outside.watch(box.ask_to_be_alone)
+    again = order.mode is Mode.RETRACE
+    left = None if settings.seconds is None else max(settings.seconds - order.late_s, 0.0)
+    allotment = Allotment(Path(order.allotment), order.who, again=again)
+    return msgspec.structs.replace(settings, seconds=left, batches=allotment.batches)
 
 
 def _follow(order: Order, target: Target, settings: Settings, folder: Path) -> Reply:
@@ -110,6 +122,7 @@ def _follow(order: Order, target: Target, settings: Settings, folder: Path) -> R
 
 def _drawn(target: Target, wishes: Wishes, settings: Settings, box: BlackBox, token: str) -> Reply:
     """Hunt, or replay, each input that Hypothesis draws; the answer is the last one's."""
+    box.ask_to_be_alone()
     answers: list[Answer] = []
     executions = 0
     inner: Any = target.of_hypothesis.inner_test

@@ -21,9 +21,9 @@ from lab.hunt.outcome import DEADLOCK, Failure
 from lab.hunt.schedule import COLLECTED, EXPIRED, parse
 from lab.hunt.sites import FREE_THREADED
 from lab.hunts import noted
-from lab.hunts.contained import Request, checked, child, launch
 from lab.hunts.freely import Try, with_gil
 from lab.hunts.orders import ANSWER, TRIES, Mode, Order, Reply
+from lab.hunts.watched import Request, checked, child, launch
 from lab.supervise import Supervisor, Watchdog
 
 TIMES: Final = 20

@@ -6,20 +6,13 @@ That one is repeated in new processes, to put it into words that last, and shrun
 
 from __future__ import annotations
 
-import os
-import re
-import signal
-import sys
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from lab.errors import ExitCode, InconclusiveError, LabError, UsageError
+from lab.errors import UsageError
 from lab.hunt import HuntResult, Schedule, Settings
 from lab.hunt.outcome import EXCEPTION, Failure
 from lab.hunt.recorder import Step
@@ -29,65 +22,25 @@ from lab.hunt.shrink import Shrinker, Switches
 from lab.hunt.sites import FREE_THREADED, GIL
 from lab.hunts import noted
 from lab.hunts.answers import SURVIVES, from_replay, unsteady
-from lab.hunts.blackbox import BlackBox, Last
-from lab.hunts.orders import ANSWER, BOX, STACK, STEPS, SWITCHES, Mode, Order, Reply
-from lab.model import status_words
-from lab.supervise import Launch, Supervisor
+from lab.hunts.crew import Heard, hunt_together
+from lab.hunts.orders import STEPS, SWITCHES, Mode, Reply
+from lab.hunts.watched import Ending, Request, checked, child
 
-_CHILD: Final = Path(__file__).with_name("child.py")
-_LOOK_S: Final = 0.01
-_LAST_WORDS_S: Final = 1.0  # for a child that does not move to write its stacks
 _MOST_CRASHES: Final = 24  # processes spent on making a schedule small
-
-Tell = Callable[[int, float], None]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to hunt: ``reference`` as it was typed, and ``wishes`` by name.
-
-    ``limit_s`` is how long nothing may move before the test is taken to hang; ``output`` is where
-    the child's own output goes. With ``keep``, failures kept from earlier hunts are tried first,
-    and what is found is kept; a hunt that measures starts from nothing.
-    """
-
-    reference: str
-    wishes: dict[str, Any]
-    output: Path
-    limit_s: float = 30.0
-    tell: Tell = field(default=lambda _executions, _seconds: None)
-    keep: bool = False
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a child ended that gave no answer, in words, and how far it had come."""
-
-    words: str
-    stack: tuple[str, ...]
-    last: Last
-    hung: bool
-
-    @property
-    def place(self) -> str:
-        """Where it was, for telling two endings apart."""
-        return self.stack[0] if self.stack else ""
 
 
 def hunt(request: Request) -> Reply:
-    """Hunt in a contained child; a test that ends its interpreter is found with its schedule.
+    """Hunt in contained children; a test that ends its interpreter is found with its schedule.
 
     Raises :class:`UsageError` when the test cannot be run, :class:`InconclusiveError` when it does
     not apply (it skips itself).
     """
-    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="lab-hunt-") as folder:
-        reply, ending = child(request, Path(folder), Mode.HUNT)
-        if ending is None:
-            return _sound(request, Path(folder), checked(reply))
-        _refuse_before_start(request, ending)
-        took = time.monotonic() - began
-        return _Crash(request, Path(folder), ending, took).reply()
+        heard = hunt_together(request, Path(folder))
+        if heard.ending is None:
+            return _sound(request, Path(folder), checked(heard.reply))
+        _refuse_before_start(request, heard.ending)
+        return _Crash(request, Path(folder), heard).reply()
 
 
 def _sound(request: Request, folder: Path, reply: Reply) -> Reply:
@@ -144,86 +97,6 @@ def _refuse_before_start(request: Request, ending: Ending) -> None:
         )
 
 
-def checked(reply: Reply) -> Reply:
-    """Return ``reply`` if it has an answer, else raise what it says instead."""
-    if reply.result is not None or reply.failure is not None:
-        return reply
-    kind = {ExitCode.USAGE: UsageError, ExitCode.INCONCLUSIVE: InconclusiveError}
-    raise kind.get(ExitCode(reply.code), LabError)(
-        reply.seen, wanted=reply.wanted, next_step=reply.next_step
-    )
-
-
-def child(request: Request, folder: Path, mode: Mode, **more: Any) -> tuple[Reply, Ending | None]:
-    """Run a child to its end; return its reply, or how it ended without one."""
-    for name in (ANSWER, STACK, STEPS, SWITCHES):
-        (folder / name).unlink(missing_ok=True)
-    box = BlackBox(folder / BOX, create=True)
-    order = Order(
-        mode=mode, reference=request.reference, folder=str(folder), wishes=request.wishes,
-        keep=request.keep, **more,
-    )  # fmt: skip
-    try:
-        with Supervisor(launch(request, order)) as supervisor:
-            status = _watch(request, supervisor, box)
-        answer = folder / ANSWER
-        if answer.exists():
-            return msgspec.json.decode(answer.read_bytes(), type=Reply), None
-        return Reply(), _ending(status, box.last(), folder, request.limit_s)
-    finally:
-        box.close()
-
-
-def launch(request: Request, order: Order) -> Launch:
-    """Return how to start a child that carries out ``order``."""
-    seed = request.wishes.get("seed") or 0
-    env = {**os.environ, "PYTHONHASHSEED": str(seed % (1 << 32))}
-    argv = (sys.executable, str(_CHILD), msgspec.json.encode(order).decode())
-    return Launch(argv=argv, env=env, cwd=Path.cwd(), output=request.output)
-
-
-def _watch(request: Request, supervisor: Supervisor, box: BlackBox) -> int | None:
-    """Wait for the child's end; return its exit status, ``None`` when it moved no more."""
-    began = moved = time.monotonic()
-    pulse = box.pulse()
-    while (status := supervisor.poll()) is None:
-        now = time.monotonic()
-        if (seen := box.pulse()) != pulse:
-            pulse, moved = seen, now
-        if now - moved > request.limit_s:
-            os.kill(supervisor.pid, signal.SIGUSR1)  # it writes its stacks, even from inside C
-            time.sleep(_LAST_WORDS_S)
-            return supervisor.poll()
-        request.tell(box.number, now - began)
-        time.sleep(_LOOK_S)
-    return status
-
-
-def _ending(status: int | None, last: Last, folder: Path, limit_s: float) -> Ending:
-    stack = _stack(folder / STACK)
-    at = f" at {stack[0]}" if stack else ""
-    if status is None:
-        words = f"the test hung: nothing moved for {limit_s:g} s{at}"
-    else:
-        at = at if status < 0 else ""
-        words = f"the test ended the interpreter: {status_words(status)}{at}"
-    return Ending(words, stack, last, hung=status is None)
-
-
-_FRAME: Final = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<name>.+)')
-
-
-def _stack(path: Path) -> tuple[str, ...]:
-    """Return the frames that faulthandler wrote of the thread it marks, innermost first."""
-    text = path.read_text(errors="replace") if path.exists() else ""
-    ours = str(_CHILD.parents[1])
-    _, marked, current = text.partition("Current thread")
-    block = (current if marked else text).split("\n\n")[0]
-    frames = [match for line in block.splitlines() if (match := _FRAME.match(line))]
-    users = [each for each in frames if not each["file"].startswith(ours)]
-    return tuple(f"{each['file']}:{each['line']} in {each['name']}" for each in users)
-
-
 def _failure(ending: Ending, thread: str) -> Failure:
     return Failure(
         kind=EXCEPTION,
@@ -237,12 +110,14 @@ def _failure(ending: Ending, thread: str) -> Failure:
 class _Crash:
     """From the ending of a child to a result: which schedule it was, in words, and small."""
 
-    def __init__(self, request: Request, folder: Path, ending: Ending, took: float) -> None:
+    def __init__(self, request: Request, folder: Path, heard: Heard) -> None:
+        assert heard.ending is not None
         self._request = request
         self._folder = folder
-        self._ending = ending
-        self._took = max(took, 1e-9)
-        self._model = GIL if ending.last.gil else FREE_THREADED
+        self._ending = heard.ending
+        self._heard = heard
+        self._took = max(heard.seconds, 1e-9)
+        self._model = GIL if heard.ending.last.gil else FREE_THREADED
         self._steps: tuple[Step, ...] = ()
 
     def reply(self) -> Reply:
@@ -253,13 +128,16 @@ class _Crash:
             if confirmed is not None:
                 switches = Shrinker(self._follow, budget=_MOST_CRASHES).shrink(confirmed)
                 self._follow(switches)
-        return Reply(result=self._result(switches))
+        return Reply(result=self._result(switches), jobs=self._heard.jobs)
 
     def _retraced(self) -> Switches | None:
         """Hunt again up to the execution that did it, and have that one log its hand-overs."""
         last = self._ending.last
         turns = tuple((t.source, t.step, t.target, t.why, t.site is not None) for t in last.turns)
-        _, ending = child(self._request, self._folder, Mode.RETRACE, at=last.number, turns=turns)
+        _, ending = child(
+            self._request, self._folder, Mode.RETRACE, at=last.number, turns=turns,
+            **self._heard.part,
+        )  # fmt: skip
         if ending is None or ending.last.number != last.number or not self._same(ending):
             return None
         return noted.lines(self._folder / SWITCHES, Switch)
@@ -281,7 +159,7 @@ class _Crash:
         return Schedule(switches, self._model, self._request.reference)
 
     def _result(self, switches: Switches | None) -> HuntResult:
-        number = self._ending.last.number
+        number = self._heard.executions
         plan = self._schedule(switches) if switches is not None else None
         notes = () if plan else ("its schedule is not known: it could not be repeated",)
         settings = Settings(**{**self._request.wishes, "name": self._request.reference})

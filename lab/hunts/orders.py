@@ -38,13 +38,20 @@ class Mode(enum.StrEnum):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One task for the child; ``folder`` is where its files are."""
+    """One task for the child; ``folder`` is where its files are.
+
+    Where several hunt together, ``allotment`` is the folder in which they share out the executions
+    and ``who`` the child's number among them; it begins ``late_s`` seconds after the hunt did.
+    """
 
     mode: Mode
     reference: str
     folder: str
     wishes: dict[str, Any]
     keep: bool = False
+    allotment: str = ""
+    who: int = 0
+    late_s: float = 0.0
     token: str = ""
     times: int = 1
     at: int = 0
@@ -71,6 +78,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the hunt is one that the test makes itself: its schedule is not the test's."""
     inconclusive: str = ""
     idle: bool = False
+    jobs: int = 1
+    """How many processes hunted."""
     times: int = 0
     failed: int = 0
     difference: str = ""

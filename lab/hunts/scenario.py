@@ -19,6 +19,7 @@ from lab.hunts import contained
 from lab.hunts.confirm import confirm
 from lab.hunts.folder import HuntFolder
 from lab.hunts.orders import Reply
+from lab.hunts.watched import Request
 from lab.model import Hunted, VerdictKind
 from lab.registry import Found
 
@@ -73,7 +74,7 @@ def hunt_scenario(
     body = body_of(found, corrected=corrected)
     wishes: dict[str, Any] = {"seed": seed, "executions": executions, "trace": body.trace}
     folder = HuntFolder.at(root, body.reference, wishes)
-    request = contained.Request(body.reference, wishes, folder.captures)
+    request = Request(body.reference, wishes, folder.captures)
     tell("hunting")
     try:
         reply = contained.hunt(request)
@@ -115,7 +116,7 @@ def _told(body: Body, reply: Reply, result: HuntResult) -> Hunted:
     )
 
 
-def _free(request: contained.Request, result: HuntResult) -> dict[str, Any]:
+def _free(request: Request, result: HuntResult) -> dict[str, Any]:
     """Return what free threads showed; where they failed, the failure is possible."""
     try:
         answer = confirm(request, result.schedule or "", TRIES)

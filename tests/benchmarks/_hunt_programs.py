@@ -115,3 +115,7 @@ def body(program: type[Any], thread: Callable[..., Any] = threading.Thread) -> C
 def calls(program: type[Any]) -> list[Callable[[Any], None]]:
     """Return the program's threads as functions of its state."""
     return [getattr(program, name) for name in program().workers()]
+
+
+# As tests that a command line can name.
+counter, account, work_stealing = (body(program) for program in PROGRAMS.values())

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,9 @@ from lab.hunt import Settings, hunt
 from tests.benchmarks._hunt_programs import PROGRAMS, body
 
 PEERS = ("frontrun==0.7.0", "interleave-test==0.1.0", "ploom==0.1.1")
+_PROGRAMS = Path(__file__).with_name("_hunt_programs.py")
+_COMMAND = "lab hunt,"
+_LONG = 8  # times as long as the others: processes that hunt together are for long hunts
 Row = tuple[str, str, str, float, float]  # tool, setting, program, executions a second, CPU µs each
 
 
@@ -43,6 +47,29 @@ def _hunted(program: type[Any], model: str, strategy: str, seconds: float) -> tu
     found = hunt(body(program), asked)
     used = time.process_time() - began
     return found.executions_per_second, used / found.executions * 1e6
+
+
+def together(seconds: float) -> Iterator[Row]:
+    """Yield the rate of the command, whose processes share a long hunt, from its start to its end.
+
+    The time in which it still hunts alone, and the others start, is part of it.
+    """
+    for name in PROGRAMS:
+        test = f"{_PROGRAMS}:{name.replace(' ', '_')}"
+        asked = ("--model", "free-threaded", "--executions", str(10**9), "--seconds", str(seconds))
+        with tempfile.TemporaryDirectory() as output:
+            before = os.times()
+            done = subprocess.run(
+                [sys.executable, "-m", "lab", "hunt", test, *asked, "--json", "--output", output],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            after = os.times()
+        said = json.loads(done.stdout)
+        used = after.children_user + after.children_system
+        used -= before.children_user + before.children_system
+        setting = f"{_COMMAND} {said['jobs']} processes"
+        cost = used / said["executions"] * 1e6
+        yield "lab", setting, name, said["executions_per_second"], cost
 
 
 def bare(seconds: float) -> Iterator[Row]:
@@ -83,20 +110,24 @@ def install(home: Path) -> Path:
 
 
 def table(rows: list[Row]) -> str:
-    """Return the best figures of each line, and how our default compares with them."""
+    """Return the best figures of each line, and how ours compare with them.
+
+    Ours are the default in this process, and the command with all its processes.
+    """
     best: dict[tuple[str, str, str], tuple[float, float]] = {}
     for tool, setting, program, rate, used in rows:
         before = best.get((program, tool, setting), (0.0, float("inf")))
         best[program, tool, setting] = max(before[0], rate), min(before[1], used)
     lines = [
         f"{'program':15}{'tool':17}{'setting':24}{'a second':>10}{'ours / it':>11}"
-        f"{'CPU us each':>13}{'it / ours':>11}"
+        f"{'command / it':>14}{'CPU us each':>13}{'it / ours':>11}"
     ]
     for (program, tool, setting), (rate, used) in best.items():
         own, ours_used = best[program, "lab", "default, free-threaded"]
+        command = max(best[key][0] for key in best if key[0] == program and _COMMAND in key[2])
         lines.append(
             f"{program:15}{tool:17}{setting:24}{rate:10.0f}{own / rate:11.1f}"
-            f"{used:13.1f}{used / ours_used:11.1f}"
+            f"{command / rate:14.1f}{used:13.1f}{used / ours_used:11.1f}"
         )
     return "\n".join(lines)
 
@@ -113,7 +144,7 @@ def main(options: list[str]) -> None:
         home = install(Path(scratch)) if asked.install else asked.peers
         rows: list[Row] = []
         for _ in range(asked.rounds):
-            rows += [*ours(asked.seconds), *bare(asked.seconds)]
+            rows += [*ours(asked.seconds), *together(_LONG * asked.seconds), *bare(asked.seconds)]
             if home is not None:
                 rows += peers(home, asked.seconds)
     print(table(rows))

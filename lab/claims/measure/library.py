@@ -14,6 +14,7 @@ from lab.claims.measure.plan import PROGRAMS
 from lab.claims.terms import FORK, LEAK, THREADS
 from lab.errors import InterruptedRunError, LabError
 from lab.hunts import contained
+from lab.hunts.watched import Request
 from lab.model import (
     Interpreter,
     Missing,
@@ -139,7 +140,7 @@ def hunt_race(output: Path, seed: int) -> tuple[Observation, ...]:
     """Hunt the race once and return how many executions it took, under ``seed``."""
     reference = RACE.reference.replace(":SCENARIO", ":two_increments")
     began = time.monotonic()
-    result = contained.hunt(contained.Request(reference, {"seed": seed}, output)).result
+    result = contained.hunt(Request(reference, {"seed": seed}, output)).result
     took = time.monotonic() - began
     if result is None or result.executions_to_failure is None:
         return ()

@@ -55,7 +55,7 @@ class Retrace(Strategy):
         if me is not None and site is not None:
             self._passed[me.index, site.anchor] += 1
             turn = self._due()
-            step = me.steps + engine.step - me.since
+            step = me.steps + engine.step - engine.since
             if turn is None or turn.site is None:
                 return me
             if (turn.source, turn.step) != (me.index, step):
