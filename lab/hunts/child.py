@@ -60,7 +60,11 @@ def main() -> None:
 
 def _reply(order: Order, folder: Path) -> Reply:
     try:
-        target = load(order.reference)
+        if order.allotment:
+            with outside.watched(BlackBox(folder / BOX).ask_to_be_alone):
+                target = load(order.reference)
+        else:
+            target = load(order.reference)
         return _carry_out(order, target, folder)
     except LabError as error:
         found = getattr(error, "result", None)
@@ -87,7 +91,7 @@ def _carry_out(order: Order, target: Target, folder: Path) -> Reply:
             return Reply(seen="which input ended the interpreter is not known to the black box")
         return _drawn(target, wishes, settings, box, order.token)
     if order.allotment:
-        settings = _dealt(order, settings, box)
+        settings = _shared(order, settings)
     begin: Callable[[int], None] = box.begin
     if order.mode is Mode.RETRACE:
         log = noted.Log(folder / SWITCHES)
@@ -100,9 +104,8 @@ def _carry_out(order: Order, target: Target, folder: Path) -> Reply:
     return _said(search(target.body, settings, begin=begin, sound=False))
 
 
-def _dealt(order: Order, settings: Settings, box: BlackBox) -> Settings:
-    """Return ``settings`` for a process that does not hunt alone, or need not."""
-    outside.watch(box.ask_to_be_alone)
+def _shared(order: Order, settings: Settings) -> Settings:
+    """Return ``settings`` for a process that need not hunt alone."""
     again = order.mode is Mode.RETRACE
     left = None if settings.seconds is None else max(settings.seconds - order.late_s, 0.0)
     allotment = Allotment(Path(order.allotment), order.who, again=again)

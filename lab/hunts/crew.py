@@ -76,6 +76,10 @@ class _Member:
         """Whether all that it can still find comes after ``execution``."""
         return self.child.box.batch >= execution or not self._allotment.began()
 
+    def counts(self) -> bool:
+        """Whether its answer does: one that joins and cannot begin leaves the others at work."""
+        return not self.part.get("who") or self._allotment.began()
+
     def heard(self) -> Heard:
         """Return what it came to, once it has ended."""
         number, batch = self.child.box.number, self.child.box.batch
@@ -127,7 +131,8 @@ class _Crew:
     def _listen(self) -> None:
         for member in [each for each in self._working if each.child.ended()]:
             self._leave(member)
-            self._heard.append(member.heard())
+            if member.counts():
+                self._heard.append(member.heard())
 
     def _dismiss(self) -> None:
         """Send those away that can only find what comes later than what is found."""

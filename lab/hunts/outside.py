@@ -1,14 +1,14 @@
 """Whether a test reaches outside its process: two of it at once would then meet, and fail of that.
 
-The interpreter's own audit events (PEP 578) tell. They come for what the test does by itself only,
-and not for shared memory without a name or for what C code does in silence.
+The interpreter's own audit events (PEP 578) tell; what C code does without one is not seen.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from lab.hunt.locks import Bench
@@ -23,24 +23,38 @@ _REACHING: Final = (
 )  # fmt: skip
 
 
-def watch(touched: Callable[[], None]) -> None:
-    """Call ``touched`` whenever controlled code does something that another process could notice.
+@contextlib.contextmanager
+def watched(touched: Callable[[], None]) -> Iterator[None]:
+    """Call ``touched`` whenever what is done in the context reaches outside, or a test later does.
 
     The hook stays until the process ends: there is no way to take one back.
     """
+    importing = True
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if Bench.engine.current is not None and reaches(event, arguments):
+        controlled = Bench.engine.current is not None
+        if (controlled or importing) and reaches(event, arguments):
             touched()
 
     sys.addaudithook(hook)
+    try:
+        yield
+    finally:
+        importing = False
 
 
 def reaches(event: str, arguments: tuple[Any, ...]) -> bool:
     """Whether the audit event is of something that is not the process's own."""
     if event == "open":
-        flags = arguments[2]
-        return isinstance(flags, int) and bool(flags & _WRITING)
+        path, _, flags = arguments
+        writing = isinstance(flags, int) and bool(flags & _WRITING)
+        # A number is a descriptor, whose own opening was seen.
+        return writing and not isinstance(path, int) and not _is_bytecode(arguments)
     if event == "sqlite3.connect":
         return arguments[0] not in (":memory:", b":memory:")
-    return event.startswith(_REACHING)
+    return event.startswith(_REACHING) and not _is_bytecode(arguments)
+
+
+def _is_bytecode(arguments: tuple[Any, ...]) -> bool:
+    """Whether it is about the interpreter's own cache, which processes share as it is."""
+    return any(isinstance(each, str) and "__pycache__" in each for each in arguments)

@@ -49,10 +49,10 @@ def test_writes():
 SECOND, THIRD = "1", "4"
 
 
-def hunted(folder, test, *words):
+def hunted(folder, test, *words, **environment):
     done = lab(
         "hunt", f"test_it.py:{test}", "--model", "free-threaded", "--output", "out", "--json",
-        *words, cwd=folder,
+        *words, cwd=folder, **environment,
     )  # fmt: skip
     assert done.out, done.err
     return done
@@ -105,6 +105,30 @@ def test_a_hunt_of_one_batch_needs_no_others(tmp_path):
 def test_a_test_that_writes_files_is_hunted_by_one_process(tmp_path):
     done = hunted(fresh(tmp_path, "it"), "test_writes", "--executions", "6000", "-j", "2")
     assert (done.code, done.json["jobs"], done.json["executions"]) == (0, 1, 6000)
+
+
+def test_a_test_whose_import_takes_a_port_is_hunted_by_one_process(tmp_path):
+    folder = fresh(tmp_path, "it")
+    port = """
+import socket
+server = socket.socket()
+server.bind(("127.0.0.1", 0))
+"""
+    write(folder, port + RARE)
+    done = hunted(folder, "test_passes", "--executions", "6000", "-j", "2")
+    assert (done.code, done.json["jobs"], done.json["executions"]) == (0, 1, 6000)
+
+
+def test_a_process_that_cannot_join_leaves_the_hunt_to_the_others(tmp_path):
+    folder = fresh(tmp_path, "it")
+    once = """
+import os, sys
+if "ONLY_ONE" in os.environ and "/job-2" in " ".join(sys.orig_argv):
+    raise RuntimeError("there is one already")
+"""
+    write(folder, once + RARE)
+    done = hunted(folder, "test_passes", "--executions", "8000", "-j", "2", ONLY_ONE="1")
+    assert (done.code, done.json["jobs"], done.json["executions"]) == (0, 2, 8000)
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import mmap
 import os
 import socket
@@ -178,3 +179,14 @@ def test_what_reaches_outside_the_process_is_known(tmp_path, audited, act):
         writes_a_file(tmp_path)
     events = audited(lambda: act(tmp_path))
     assert any(reaches(event, arguments) for event, arguments in events) == (act in OUTSIDE)
+
+
+def test_the_cache_of_bytecode_is_not_outside(tmp_path, audited, monkeypatch):
+    (tmp_path / "a_module_to_compile.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    events = audited(lambda: importlib.import_module("a_module_to_compile"))
+    del sys.modules["a_module_to_compile"]
+    assert list(tmp_path.glob("__pycache__/*.pyc"))
+    assert [event for event, _ in events if event == "os.rename"]
+    assert not any(reaches(event, arguments) for event, arguments in events)
