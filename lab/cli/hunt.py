@@ -25,6 +25,7 @@ from lab.hunts.watched import Request
 from lab.hunts.wishes import wishes_from
 from lab.machine import usable_cpus
 
+ENDLESS = 10**9  # executions, for a hunt that is bounded by its seconds
 NO_THREADS = "no thread was started under control: there was nothing to schedule"
 
 
@@ -74,6 +75,8 @@ def _meant(
 
 def _checked(given: dict[str, Any], limit_s: float) -> dict[str, Any]:
     wishes = {name: value for name, value in given.items() if value not in (None, ())}
+    if "seconds" in wishes:
+        wishes.setdefault("executions", ENDLESS)
     wishes_from(wishes, "lab hunt")
     if not limit_s > 0:
         raise UsageError(f"--limit {limit_s:g}", wanted="more than 0 seconds")

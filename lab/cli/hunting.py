@@ -35,10 +35,14 @@ def hunt(
         typer.Option(metavar="NAME", help="How schedules are chosen. [default: portfolio]"),
     ] = None,
     executions: Annotated[
-        int | None, typer.Option(metavar="N", help="Schedules to try. [default: 2000]")
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Schedules to try. [default: 2000; with --seconds, no limit]",
+        ),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(metavar="S", help="Seconds to spend at most.")
+        float | None, typer.Option(metavar="S", help="Seconds to hunt, at most.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the schedules.")] = None,
     trace: Annotated[

@@ -6,20 +6,30 @@ whoever runs it: one process all of them, or several processes some of them each
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, count
 from typing import Final
+
+from lab.hunt.distinct import Distinct
 
 BATCH: Final = 2000
 """Executions in a batch: a hunt that is asked for no more than usual is one."""
 
-Batches = Callable[[int], Iterable[int]]
-"""From the number of executions before them to the batches that one process runs, in order."""
+
+class Share:
+    """What one process runs of a hunt: all of it, unless a subclass knows of others.
+
+    ``distinct`` counts the schedules seen, where that is to be asked for afterwards.
+    """
+
+    distinct: Distinct | None = None
+
+    def batches(self, before: int) -> Iterable[int]:  # noqa: ARG002
+        """Return the batches to run, in order; ``before`` executions of the hunt precede them."""
+        return count()
 
 
-def every(_before: int) -> Iterable[int]:
-    """Batches all batches to the one process there is."""
-    return count()
+WHOLE: Final = Share()
 
 
 def numbers(executions: int, batches: Iterable[int], size: int) -> Iterator[int]:

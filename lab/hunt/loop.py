@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from lab.errors import UsageError, suggest
 from lab.hunt import _real
-from lab.hunt.batches import BATCH, Batches, every, numbers, seed_of
+from lab.hunt.batches import BATCH, WHOLE, Share, numbers, seed_of
 from lab.hunt.collector import Garbage, collect
 from lab.hunt.distinct import Distinct
 from lab.hunt.engine import Observer
@@ -50,7 +50,7 @@ class Search:
         settings: Settings,
         executions: int,
         *,
-        batches: Batches = every,
+        share: Share = WHOLE,
         before: int = 0,
     ) -> None:
         """Take our part of ``executions``; ``before`` of the whole hunt came earlier."""
@@ -58,7 +58,7 @@ class Search:
         self.settings = settings
         exhaustive = settings.strategy == "exhaustive"
         self._batch = max(executions, 1) if exhaustive else BATCH
-        self._numbers = numbers(executions, batches(before), self._batch)
+        self._numbers = numbers(executions, share.batches(before), self._batch)
         self._before = before
         self._start_over(0)
         self.walk = self.deal(0)
@@ -70,7 +70,7 @@ class Search:
         self.stuck: str | None = None
         self.unsteady = ""
         self.threads = 1
-        self.distinct = Distinct()
+        self.distinct = share.distinct or Distinct()
         self.ended: float | None = None  # when it failed
         self.litter = False  # the test leaves garbage that has finalisers
         self.look_for_litter = False
@@ -308,7 +308,7 @@ def _found(
     collecting: bool = False,
 ) -> _Found:
     with _session(body, scope, model, asked, collecting=collecting) as session:
-        search = Search(session, asked, executions, batches=asked.batches, before=before)
+        search = Search(session, asked, executions, share=asked.share, before=before)
         search.look_for_litter = look_for_litter
         if after is not None:
             search.follow(after)

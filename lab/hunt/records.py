@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lab.hunt.batches import Batches, every
+from lab.hunt.batches import WHOLE, Share
 from lab.hunt.outcome import Failure
 from lab.hunt.recorder import Step
 
@@ -27,8 +27,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     test's own project, ``roots`` replaces the project by directories or files. ``max_steps`` ends
     an execution that does not end by itself; ``stall`` is how long, in seconds, the running thread
     may be blocked outside the scheduler's view. ``race_timeouts`` lets time-outs and sleeps end
-    while other threads could still run, as on a machine that is too busy for them. ``batches`` says
-    which executions this process runs, where several hunt together; see :mod:`.batches`.
+    while other threads could still run, as on a machine that is too busy for them. ``share`` is
+    what this process runs, where several hunt together.
     """
 
     executions: int = 2000
@@ -45,7 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pin: bool = True
     race_timeouts: bool = False
     name: str = ""
-    batches: Batches = every
+    share: Share = WHOLE
 
 
 class Explored(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,8 +71,7 @@ class HuntResult(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of one hunt; :meth:`summary` is the object that ``--json`` prints.
 
     ``models`` says of each model whether the failure was found under it. ``steps`` is the trace of
-    the shrunk schedule, one record a step. ``seen`` is for counting the schedules of several
-    processes together: see :mod:`.distinct`; empty for a hunt that is whole.
+    the shrunk schedule, one record a step.
     """
 
     found: bool
@@ -92,7 +91,6 @@ class HuntResult(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     failure: Failure | None = None
     steps: tuple[Step, ...] = ()
-    seen: bytes = b""
 
     @property
     def conclusive(self) -> bool:

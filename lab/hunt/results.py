@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.hunt.batches import every
 from lab.hunt.outcome import NONDETERMINISM
 from lab.hunt.project import name_of
 from lab.hunt.recorder import Step
@@ -56,7 +55,6 @@ def result_of(
         target=name,
         failure=failure,
         steps=steps,
-        seen=search.distinct.packed() if asked.batches is not every else b"",
     )
 
 

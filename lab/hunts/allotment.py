@@ -10,17 +10,20 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from lab.hunt.batches import Share
+from lab.hunt.distinct import Distinct
 
-@dataclass(frozen=True)
-class Allotment:
+
+class Allotment(Share):
     """What the process ``who`` runs; with ``again``, what a process of that name has run."""
 
-    folder: Path
-    who: int
-    again: bool = False
+    def __init__(self, folder: Path, who: int, *, again: bool = False) -> None:
+        self.folder = folder
+        self.who = who
+        self.again = again
+        self.distinct = Distinct()
 
     def batches(self, before: int) -> Iterator[int]:
         """Yield the batches of the phase that ``before`` executions precede."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from lab.hunt import HuntResult, Schedule, Settings, hunt, replay
-from lab.hunt.batches import every
+from lab.hunt.batches import WHOLE
 from lab.hunt.loop import SECOND_MODEL
 from lab.hunt.outcome import NONDETERMINISM
 from lab.hunt.records import BOTH, FOUND, Explored, ReplayResult, not_found
@@ -93,7 +93,7 @@ def _known(result: HuntResult, guard: Guard, settings: Settings) -> HuntResult:
     if settings.model == BOTH and GIL not in models:
         few = min(settings.executions, SECOND_MODEL)
         asked = msgspec.structs.replace(
-            settings, model=GIL, executions=few, shrink=False, batches=every
+            settings, model=GIL, executions=few, shrink=False, share=WHOLE
         )
         with_gil = hunt(guard, asked)
         models[GIL] = FOUND if with_gil.found else not_found(with_gil.executions)

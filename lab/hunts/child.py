@@ -60,7 +60,7 @@ def main() -> None:
 
 def _reply(order: Order, folder: Path) -> Reply:
     try:
-        if order.allotment:
+        if order.allotment and not order.who:  # others are called when nothing was seen
             with outside.watched(BlackBox(folder / BOX).ask_to_be_alone):
                 target = load(order.reference)
         else:
@@ -101,7 +101,10 @@ def _carry_out(order: Order, target: Target, folder: Path) -> Reply:
     if order.mode is Mode.REPLAY:
         return _said(repeat(target.body, order.token, settings, order.times, begin), order.times)
     search = hunted if order.keep else ask
-    return _said(search(target.body, settings, begin=begin, sound=False))
+    said = _said(search(target.body, settings, begin=begin, sound=False))
+    distinct = settings.share.distinct
+    schedules = distinct.packed() if distinct is not None else b""
+    return msgspec.structs.replace(said, schedules=schedules)
 
 
 def _shared(order: Order, settings: Settings) -> Settings:
@@ -109,7 +112,7 @@ def _shared(order: Order, settings: Settings) -> Settings:
     again = order.mode is Mode.RETRACE
     left = None if settings.seconds is None else max(settings.seconds - order.late_s, 0.0)
     allotment = Allotment(Path(order.allotment), order.who, again=again)
-    return msgspec.structs.replace(settings, seconds=left, batches=allotment.batches)
+    return msgspec.structs.replace(settings, seconds=left, share=allotment)
 
 
 def _follow(order: Order, target: Target, settings: Settings, folder: Path) -> Reply:

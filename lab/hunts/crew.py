@@ -18,7 +18,6 @@ from typing import Any
 
 import msgspec
 
-from lab.hunt import HuntResult
 from lab.hunt.distinct import union
 from lab.hunt.records import Explored, not_found
 from lab.hunts.allotment import Allotment
@@ -154,10 +153,10 @@ class _Crew:
         first = min(self._heard, key=lambda each: each.at)
         if first.ending is not None:
             first = replace(first, executions=sum(each.executions for each in self._heard))
-        elif first.part and first.at > 0:
+        elif self._jobs > 1 and first.at > 0:
             reply = _found(first) if first.at < math.inf else _together(self._heard)
             first = replace(first, reply=reply)
-        reply = msgspec.structs.replace(first.reply, jobs=self._jobs)
+        reply = msgspec.structs.replace(first.reply, jobs=self._jobs, schedules=b"")
         return replace(first, reply=reply, jobs=self._jobs)
 
 
@@ -171,7 +170,6 @@ def _found(heard: Heard) -> Reply:
         executions=int(heard.at),
         seconds=round(seconds, 6),
         executions_per_second=_rate(heard.at, seconds),
-        seen=b"",
     )
     return msgspec.structs.replace(heard.reply, result=result)
 
@@ -191,19 +189,18 @@ def _together(all_heard: Sequence[Heard]) -> Reply:
         executions=executions,
         seconds=round(seconds, 6),
         executions_per_second=_rate(executions, seconds),
-        explored=_explored(results),
+        explored=_explored([each.reply for each in worked]),
         models=dict.fromkeys(base.result.models, not_found(executions)),
-        seen=b"",
     )
     idle = all(each.reply.idle for each in worked)
     return msgspec.structs.replace(base, result=result, inconclusive=reason_of(result), idle=idle)
 
 
-def _explored(results: Sequence[HuntResult]) -> Explored:
-    seen = [each.explored for each in results]
+def _explored(replies: Sequence[Reply]) -> Explored:
+    seen = [each.result.explored for each in replies if each.result is not None]
     return msgspec.structs.replace(
         seen[0],
-        schedules=union(each.seen for each in results),
+        schedules=union(each.schedules for each in replies),
         cut_off=sum(each.cut_off for each in seen),
         stuck=next((each.stuck for each in seen if each.stuck), None),
         threads=max(each.threads for each in seen),

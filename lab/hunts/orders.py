@@ -80,6 +80,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     idle: bool = False
     jobs: int = 1
     """How many processes hunted."""
+    schedules: bytes = b""
+    """Those that one of several processes saw, see :class:`~lab.hunt.distinct.Distinct`."""
     times: int = 0
     failed: int = 0
     difference: str = ""

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.hunt.batches import every, numbers, seed_of
+from lab.hunt.batches import WHOLE, numbers, seed_of
 from lab.hunt.distinct import Distinct, union
 from lab.hunt.turns import Turn
 from lab.hunts.allotment import Allotment
@@ -32,7 +32,7 @@ def test_every_execution_is_run_once_however_batches_are_taken(executions, size,
     taken = {who: [n for n, other in enumerate(takers) if other == who] for who in range(4)}
     shares = [list(numbers(executions, batches, size)) for batches in taken.values()]
     assert sorted(chain.from_iterable(shares)) == list(range(executions))
-    assert list(numbers(executions, every(0), size)) == list(range(executions))
+    assert list(numbers(executions, WHOLE.batches(0), size)) == list(range(executions))
 
 
 def test_the_first_batch_has_the_seed_that_was_asked_for():
