@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,6 +18,8 @@ from lab.hunt.turns import YIELD, Turn
 
 # Executions begun, turns of the last one, where its batch began, GIL model.
 _HEAD: Final = struct.Struct("<QQQB7x")
+_COUNT: Final = struct.Struct("<Q")
+_COUNT_AT: Final = 8
 _ALONE_AT: Final = _HEAD.size
 _TURNS_AT: Final = _HEAD.size + 8
 _TURN: Final = struct.Struct("<HHBBxxQ")
@@ -42,22 +44,13 @@ class BlackBox:
             path.write_bytes(bytes(_SIZE))
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), _SIZE)
+        self._turns_of = _noting(self._map)
 
     def begin(self, number: int) -> None:
         """Note that execution ``number`` begins, and from now on each of its turns."""
         engine = Bench.engine
         _HEAD.pack_into(self._map, 0, number, 0, engine.batch, engine.gil)
-        engine.turns = _Noted(self)
-
-    def note(self, at: int, turn: Turn) -> None:
-        """Note the turn number ``at``, counted from zero."""
-        if at >= MOST_TURNS:
-            return
-        where = _TURNS_AT + at * _TURN.size
-        why = _WHYS.index(turn.why)
-        fields = (turn.source, turn.target, why, turn.site is not None, turn.step)
-        _TURN.pack_into(self._map, where, *fields)
-        struct.pack_into("<Q", self._map, 8, at + 1)
+        engine.turns = self._turns_of()
 
     @property
     def number(self) -> int:
@@ -101,14 +94,23 @@ class BlackBox:
         self._map.close()
 
 
-class _Noted(list[Turn]):
-    """The engine's list of turns, each of which goes into the box at once."""
+def _noting(box: mmap.mmap) -> type[list[Turn]]:
+    """Return a list for the engine's turns, each of which goes into the box at once.
 
-    def __init__(self, box: BlackBox) -> None:
-        super().__init__()
-        self._note: Callable[[int, Turn], None] = box.note
+    Every hand-over of a hunt comes by here, so that what it needs is at hand.
+    """
+    write, count = _TURN.pack_into, _COUNT.pack_into
+    whys = {why: number for number, why in enumerate(_WHYS)}
+    add = list.append
 
-    def append(self, turn: Turn, /) -> None:
-        """Add a turn."""
-        self._note(len(self), turn)
-        super().append(turn)
+    class Noted(list[Turn]):
+        def append(self, turn: Turn, /) -> None:
+            at = len(self)
+            if at < MOST_TURNS:
+                chosen = turn.site is not None
+                why, where = whys[turn.why], _TURNS_AT + at * _TURN.size
+                write(box, where, turn.source, turn.target, why, chosen, turn.step)
+                count(box, _COUNT_AT, at + 1)
+            add(self, turn)
+
+    return Noted
