@@ -104,7 +104,7 @@ def _present(folder: HuntFolder, reply: Reply, reason: str, *, as_json: bool, re
         places = {"directory": str(folder.root), "report": str(page)}
         print(msgspec.json.encode({**result.summary(), **more, **places}).decode())
         return
-    print_hunt(result, reason, command, page, consoles.results())
+    print_hunt(reply, reason, command, page, consoles.results())
 
 
 def _annotate(result: HuntResult, command: str, *, as_json: bool) -> None:

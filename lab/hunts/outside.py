@@ -16,10 +16,9 @@ from lab.hunt.locks import Bench
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _REACHING: Final = (
     "fcntl.", "ftplib.", "http.", "mmap.", "os.chmod", "os.chown", "os.exec", "os.fork", "os.kill",
-    "os.link", "os.lockf", "os.mkdir", "os.posix_spawn", "os.remove", "os.rename",
-    "os.rmdir", "os.symlink", "os.system", "os.truncate", "os.utime", "shutil.", "smtplib.",
-    "socket.bind", "socket.connect", "socket.sendto", "subprocess.", "syslog.",
-    "tempfile.", "urllib.",
+    "os.link", "os.mkdir", "os.posix_spawn", "os.remove", "os.rename", "os.rmdir", "os.symlink",
+    "os.system", "os.truncate", "os.utime", "shutil.", "smtplib.", "socket.bind",
+    "socket.connect", "socket.sendto", "subprocess.", "syslog.", "tempfile.", "urllib.",
 )  # fmt: skip
 
 

@@ -18,13 +18,16 @@ from lab.report.words import counted, visible
 
 
 def print_hunt(
-    result: HuntResult, reason: str, command: str, page: Path | None, console: Console
+    reply: Reply, reason: str, command: str, page: Path | None, console: Console
 ) -> None:
     """Print what a hunt came to; ``reason`` says why it is no answer, empty when it is one."""
+    result = reply.result
+    assert result is not None
     console.print(_heading(result, reason), soft_wrap=True)
     if result.steps:
         console.print(_rich(table_of(result.steps)))
-    facts = [("explored", result.closing_line())]
+    together = f"; hunted by {reply.jobs} processes" if reply.jobs > 1 else ""
+    facts = [("explored", result.closing_line() + together)]
     if result.found:
         facts = [
             ("switches", switches_words(result)),

@@ -96,6 +96,13 @@ def test_a_hunt_that_finds_nothing_counts_what_all_have_seen(tmp_path):
     assert together.json["models"] == alone.json["models"]
 
 
+def test_the_terminal_says_how_many_hunted(tmp_path):
+    folder = fresh(tmp_path, "it")
+    words = "hunt", "test_it.py:test_passes", "--executions", "9000", "-j"
+    assert "; hunted by 2 processes" in lab(*words, "2", cwd=folder).out
+    assert "processes" not in lab(*words, "1", cwd=folder).out
+
+
 def test_a_hunt_of_one_batch_needs_no_others(tmp_path):
     folder = fresh(tmp_path, "one")
     done = hunted(folder, "test_passes", "--executions", "2000", "-j", "2")

@@ -12,6 +12,7 @@ from lab.hunt.outcome import Failure
 from lab.hunt.recorder import Step
 from lab.hunt.records import Explored
 from lab.hunts.folder import HuntHeader, HuntRecord
+from lab.hunts.orders import Reply
 from lab.report.highlight import highlighted
 from lab.report.interleaving import table_of, users_traceback, where_words
 from lab.report.interleaving_page import render
@@ -131,7 +132,7 @@ def test_the_terminal_obeys_no_color(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     out = io.StringIO()
     console = Console(file=out, width=100, force_terminal=True)
-    print_hunt(result(), "", "lab replay lab1.x a.py:f", None, console)
+    print_hunt(Reply(result=result()), "", "lab replay lab1.x a.py:f", None, console)
     assert "\x1b[3" not in out.getvalue()
     assert "▶ switch: T1" in out.getvalue()
 
