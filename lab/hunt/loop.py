@@ -59,7 +59,7 @@ class Search:
         exhaustive = settings.strategy == "exhaustive"
         self._batch = max(executions, 1) if exhaustive else BATCH
         self._numbers = numbers(executions, share.batches(before), self._batch)
-        self._before = before
+        self.before = before
         self._start_over(0)
         self.walk = self.deal(0)
         self.executions = 0
@@ -88,7 +88,7 @@ class Search:
             if nth == 0 and number:
                 self._start_over(number)
             outcome = self._execute(nth)
-            self.reached = self._before + number + 1
+            self.reached = self.before + number + 1
             self._note(outcome)
             if outcome.failure is not None:
                 self.failure, self.ended = outcome.failure, _real.monotonic()
@@ -112,7 +112,7 @@ class Search:
         seed = seed_of(self.settings.seed, number // self._batch)
         self.profile = Profile()
         self.deal = dealer(self.settings.strategy, seed, self.profile, self.settings.bound)
-        self.session.begin_batch(self._before + number, seed)
+        self.session.begin_batch(self.before + number, seed)
 
     def _execute(self, number: int) -> Outcome:
         """Run the execution ``number`` of a batch."""

@@ -83,7 +83,7 @@ def _explored(search: Search) -> Explored:
         notes.append("no thread was started under control")
     if search.session.checkpoint.given_up:
         notes.append(UNRESTORED)
-    if not search.session.monitor.codes:
+    if not search.session.monitor.codes and search.reached > search.before:
         notes.append("no code was switched in: nothing of the test's project ran")
     return Explored(
         schedules=search.distinct.count,

@@ -148,6 +148,34 @@ def test_a_late_end_of_the_interpreter_is_found_with_its_schedule(tmp_path, jobs
     assert again.code == 1, again.err
 
 
+LITTER = """
+class Node:
+    def __init__(self, log):
+        self.me, self.log = self, log
+
+    def __del__(self):
+        self.log.append("gone")
+
+def test_litters():
+    log = []
+    threads = [threading.Thread(target=Node, args=(log,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+
+def test_executions_with_collections_are_shared_as_well(tmp_path):
+    folder = fresh(tmp_path, "it")
+    write(folder, RARE + LITTER)
+    done = hunted(folder, "test_litters", "--executions", "9000", "-j", "3")
+    assert (done.code, done.json["jobs"]) == (0, 3)
+    # One that joins looks for litter by itself, in one execution.
+    assert 9000 <= done.json["executions"] <= 9002
+    assert done.json["explored"]["notes"] == []
+
+
 DRAWN = """
 from hypothesis import given, strategies as st
 
