@@ -1,4 +1,4 @@
-"""Counting different schedules without keeping them: one bit for each, at the place of its hash."""
+"""Counting different schedules without keeping them: a mark for each, at the place of its hash."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 
 from lab.hunt.turns import Turn
 
-_BITS: Final = 1 << 23
+_PLACES: Final = 1 << 22
 
 
 class Distinct:
-    """At least how many different schedules there were: two may share a bit (linear counting).
+    """At least how many different schedules there were: two may share a place (linear counting).
 
     A schedule is told by who handed over to whom at which step, all of it numbers, whose hash is
     the same in every process.
@@ -20,24 +20,23 @@ class Distinct:
 
     def __init__(self) -> None:
         self.count = 0
-        self._bits = bytearray(_BITS // 8)
+        self._marks = bytearray(_PLACES)
 
     def add(self, turns: Iterable[Turn]) -> None:
         """Count the schedule with these hand-overs, unless it was seen before."""
-        bit = hash(tuple([(turn.source, turn.step, turn.target) for turn in turns])) % _BITS
-        byte, mask = bit >> 3, 1 << (bit & 7)
-        if not self._bits[byte] & mask:
-            self._bits[byte] |= mask
+        place = hash(tuple([(turn.source, turn.step, turn.target) for turn in turns])) % _PLACES
+        if not self._marks[place]:
+            self._marks[place] = 1
             self.count += 1
 
     def packed(self) -> bytes:
-        """Return the bits, for :func:`union`."""
-        return zlib.compress(self._bits, 1)
+        """Return the marks, for :func:`union`."""
+        return zlib.compress(self._marks, 1)
 
 
 def union(packed: Iterable[bytes]) -> int:
     """Return how many schedules several processes saw together."""
     together = 0
-    for bits in packed:
-        together |= int.from_bytes(zlib.decompress(bits))
+    for marks in packed:
+        together |= int.from_bytes(zlib.decompress(marks))
     return together.bit_count()

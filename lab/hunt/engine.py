@@ -103,13 +103,7 @@ class Engine:
             self._unwind(main)
         if self.interrupt is not None:
             raise self.interrupt
-        return Outcome(
-            failure=self.failure,
-            cut_off=self.cut_off,
-            stuck=self.stuck,
-            steps=self.step,
-            threads=len(self.tasks),
-        )
+        return Outcome(self.failure, self.cut_off, self.stuck, self.step, len(self.tasks))
 
     def _reset(self, strategy: Strategy, observer: Observer | None) -> Task:
         self.epoch += 1
@@ -129,9 +123,10 @@ class Engine:
         self.strategy, self.observer = strategy, observer
         self.ask_at = INFINITY
         strategy.begin(self)
-        self.slice_end = self.quantum
+        self.slice_end = end = self.quantum
         self.current = main
-        self._aim()
+        ask = self.ask_at if observer is None else 0
+        self.stop_at = ask if ask < end else end  # noqa: FURB136 - a call would show
         return main
 
     def _run_body(self, main: Task, body: Callable[[], object]) -> None:

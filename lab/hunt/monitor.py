@@ -224,13 +224,13 @@ class Monitor:
 
         def called(code: CodeType, offset: int, function: Any, first: Any) -> object:
             key = id(code) + offset + 1
-            if harmless(function, first):
-                # Silent until the next wide phase, unless it was seen to do more than this.
-                return _DISABLE if narrow and key not in seen else None
             site = get(key)
+            if site is None and key in seen:
+                return _DISABLE if narrow else None  # until the next wide phase
+            if harmless(function, first):
+                # The same, unless it was seen to do more than this.
+                return _DISABLE if narrow and site is None else None
             if site is None:
-                if key in seen:
-                    return None
                 site = add(code, offset, function)
             engine.step = step = engine.step + 1
             if step >= engine.stop_at or site.hot:

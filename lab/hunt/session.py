@@ -122,22 +122,20 @@ class Session:
         if self._since_sweep >= _SWEEP_EVERY:
             self._since_sweep = 0
             gc.collect()
-        if self._begun:
-            self._begin_as_the_first(body or self.body)
+        if self._begun and self.checkpoint.restore():
+            self._begin_again(body or self.body)
         self._begun = True
         outcome = self.engine.execute(body or self.body, strategy, observer)
         if outcome.failure is not None or outcome.cut_off or outcome.stuck is not None:
             self._channels.close_left()
         return outcome
 
-    def _begin_as_the_first(self, body: Callable[[], object]) -> None:
-        """Put the state back; where the test cannot live with that, leave it alone from then on.
+    def _begin_again(self, body: Callable[[], object]) -> None:
+        """More state was put back than ever before: leave it alone if the test cannot live so.
 
         Half a state may be worse than none: a module that believes it has not yet registered
         something elsewhere does so again. Such a test fails now without any switch.
         """
-        if not self.checkpoint.restore():
-            return
         if self.engine.execute(body, Strategy()).failure is None:
             self.checkpoint.restore()
         else:

@@ -151,7 +151,7 @@ class Pool:
         worker = self._caller
         if worker is None or worker.ident != _real.get_ident():
             worker = self._caller = Worker(None)
-        worker.go.acquire(blocking=False)
+        worker.go.acquire(False)
         return worker
 
     def give_back(self, worker: Worker) -> None:
