@@ -24,7 +24,12 @@ def scope_of(body: Callable[[], object], packages: Iterable[str], roots: Iterabl
     :class:`~lab.errors.UsageError` when one cannot be found.
     """
     chosen = [str(Path(root).resolve()) for root in roots] or _project_roots(body)
-    return Scope((*chosen, *(_package_root(name) for name in packages)), _OURS)
+    return _scope((*chosen, *(_package_root(name) for name in packages)))
+
+
+@functools.lru_cache(maxsize=64)
+def _scope(roots: tuple[str, ...]) -> Scope:
+    return Scope(roots, _OURS)
 
 
 def file_of(body: Callable[..., Any]) -> str:

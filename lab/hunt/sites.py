@@ -316,6 +316,7 @@ def _spelt(op: str) -> str:
 class Scope:
     """Which files are switched in: the project's own, and the packages asked for.
 
+    One is kept from hunt to hunt: a process has hundreds of files, each of which may be a link.
     ``roots`` are directories or files, without symbolic links. The interpreter's library and
     site-packages lie outside unless a traced package is found there.
     """
@@ -333,7 +334,9 @@ class Scope:
         """Whether a file lies under one of the roots."""
         known = self._known.get(filename)
         if known is None:
-            known = self._known[filename] = self._decide(filename)
+            known = self._decide(filename)
+            if filename.startswith(os.sep):  # another depends on the working directory
+                self._known[filename] = known
         return known
 
     def _decide(self, named: str) -> bool:
@@ -343,15 +346,18 @@ class Scope:
         filename = os.path.realpath(named)
         if filename.startswith(self._ours) or not filename.startswith(self._roots):
             return False
-        path = PurePath(filename)
-        below = [root for root in self._roots if path.is_relative_to(root)]
+        below = [root for root in self._roots if _is_below(filename, root)]
         if not below:
             return False
         deepest = max(below, key=len)
-        rest = path.relative_to(deepest).parts
+        rest = filename.removeprefix(deepest).split(os.sep)  # noqa: PTH206 - hundreds of them
         return not (
             {"site-packages", "dist-packages"} & set(rest) or _is_library(filename, deepest)
         )
+
+
+def _is_below(filename: str, root: str) -> bool:
+    return filename == root or filename.startswith(os.path.join(root, ""))  # noqa: PTH118 - hundreds of them
 
 
 _LIBRARY: Final = str(PurePath(os.path.realpath(dis.__file__)).parent)
