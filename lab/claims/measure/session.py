@@ -28,11 +28,11 @@ from lab.model import (
 )
 from lab.store import RunDirectory
 
-FAULT_BUDGET_S = {True: 26.0, False: 80.0}
+FAULT_BUDGET_S = {True: 22.0, False: 80.0}
 """Seconds in which a fault scenario may still begin, in the short version and in the full one."""
-BATCH_BUDGET_S = {True: 4.0, False: 12.0}
+BATCH_BUDGET_S = {True: 3.0, False: 12.0}
 """Seconds after which a batch of programs is not repeated any more."""
-PATIENCE_S = {True: 6.0, False: 20.0}
+PATIENCE_S = {True: 3.0, False: 20.0}
 """Seconds that are spent at most on waiting until others leave the CPUs alone."""
 PATIENT = ("cpu", "reach", "ticks", "start")
 """What is measured when the CPUs are free, if they become so in time."""
