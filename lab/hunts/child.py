@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,10 +61,7 @@ def main() -> None:
 
 def _reply(order: Order, folder: Path) -> Reply:
     try:
-        if order.allotment and not order.who:  # others are called when nothing was seen
-            with outside.watched(BlackBox(folder / BOX).ask_to_be_alone):
-                target = load(order.reference)
-        else:
+        with _watched(order, folder):
             target = load(order.reference)
         return _carry_out(order, target, folder)
     except LabError as error:
@@ -76,6 +74,13 @@ def _reply(order: Order, folder: Path) -> Reply:
     except BaseException as error:  # noqa: BLE001 - skipped, or broken in a way that is no race
         why = f"the test does not run: {type(error).__name__}: {error}"
         return Reply(seen=why, code=4)
+
+
+def _watched(order: Order, folder: Path) -> AbstractContextManager[None]:
+    """Watch whether the first of a crew may be joined: others come only if nothing was seen."""
+    if not order.allotment or order.who:
+        return nullcontext()
+    return outside.watched(BlackBox(folder / BOX).ask_to_be_alone)
 
 
 def _carry_out(order: Order, target: Target, folder: Path) -> Reply:

@@ -128,7 +128,7 @@ class _Crash:
             if confirmed is not None:
                 switches = Shrinker(self._follow, budget=_MOST_CRASHES).shrink(confirmed)
                 self._follow(switches)
-        return Reply(result=self._result(switches), jobs=self._heard.jobs)
+        return Reply(result=self._result(switches), jobs=self._heard.reply.jobs)
 
     def _retraced(self) -> Switches | None:
         """Hunt again up to the execution that did it, and have that one log its hand-overs."""

@@ -41,7 +41,6 @@ class Heard:
     executions: int
     seconds: float
     part: dict[str, Any]
-    jobs: int = 1
 
     @property
     def result_seconds(self) -> float:
@@ -157,7 +156,7 @@ class _Crew:
             reply = _found(first) if first.at < math.inf else _together(self._heard)
             first = replace(first, reply=reply)
         reply = msgspec.structs.replace(first.reply, jobs=self._jobs, schedules=b"")
-        return replace(first, reply=reply, jobs=self._jobs)
+        return replace(first, reply=reply)
 
 
 def _found(heard: Heard) -> Reply:

@@ -27,9 +27,9 @@ def eager_switching():
 def warm(step: Callable[[State], None]) -> None:
     """Run ``step`` alone until the interpreter has specialised it, whatever ran it before.
 
-    Between two attempts at a call the specialiser of 3.12 waits for 4,095 of it at most, that of
-    3.13 and later for fewer. One switch while code is cold can lose thousands of increments: the
-    other thread makes all of them in the meantime.
+    After an attempt that failed the specialiser leaves a call alone for a few thousand passes at
+    most. One switch while code is cold can lose thousands of increments: the other thread makes
+    all of them in the meantime.
     """
     state = State()
     for _ in range(_WARM):

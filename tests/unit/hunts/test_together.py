@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.hunt.batches import WHOLE, numbers, seed_of
@@ -23,6 +23,7 @@ from lab.hunts.allotment import Allotment
 from lab.hunts.outside import reaches
 
 
+@settings(deadline=None)
 @given(
     executions=st.integers(0, 200),
     size=st.integers(1, 30),
@@ -85,6 +86,8 @@ _TURNS = st.builds(
 )
 
 
+# Each counter is some megabytes: how long an example takes is the machine's affair.
+@settings(deadline=None, max_examples=20)
 @given(st.lists(st.lists(st.lists(_TURNS, max_size=4), max_size=8), min_size=1, max_size=3))
 def test_schedules_seen_by_several_are_counted_once(seen):
     counted = []
