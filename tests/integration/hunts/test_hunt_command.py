@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.integration.hunts.programs import AT_A_DESK, COUNTER, RACE, write
+from tests.integration.hunts.programs import COUNTER, RACE, write
 from tests.integration.lab_command import Done, lab
 
 CRASHES = (
@@ -346,10 +345,9 @@ def test_bad_schedules_are_one_line_and_exit_2(tmp_path, arguments, said):
     assert said in done.complaint
 
 
-def test_a_failure_is_kept_and_tried_first(tmp_path, monkeypatch):
+@pytest.mark.usefixtures("at_a_desk")
+def test_a_failure_is_kept_and_tried_first(tmp_path):
     pytest.importorskip("hypothesis")
-    for name in os.environ.keys() - AT_A_DESK.keys():
-        monkeypatch.delenv(name)
     lost = "\n\ndef test_lost():\n    counter = Counter()\n"
     path = write(
         tmp_path,

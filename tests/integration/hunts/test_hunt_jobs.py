@@ -194,6 +194,7 @@ def test_inputs_that_hypothesis_draws_are_hunted_by_one_process(tmp_path):
     assert done.json["explored"]["schedules"] > 0
 
 
+@pytest.mark.usefixtures("at_a_desk")
 def test_what_is_found_late_is_kept(tmp_path):
     folder = fresh(tmp_path, "it")
     words = "--executions", "9000", "--seed", SECOND, "-j", "2"
