@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
-from lab.hunt.sites import Scope
+from lab.hunt.sites import Scope, address
 
 _OURS: Final = "lab.hunt"
 _METHODS: Final = (type(list.append), type(object.__init__), type((1).__add__))
@@ -18,9 +18,9 @@ _VALUES: Final = frozenset((
     int, float, complex, bool, str, bytes, type(None), range, frozenset, slice, type(Ellipsis),
     type,
 ))
-_PURE: Final = frozenset(id(function) for function in (
-    range, isinstance, issubclass, callable, id, type, object, super, property, staticmethod,
-    classmethod, chr, ord, hex, bin, oct,
+_PURE: Final = frozenset((isinstance, issubclass, callable, id, chr, ord, hex, bin, oct))
+_PURE_TYPES: Final = frozenset((
+    range, type, object, super, property, staticmethod, classmethod,
 ))
 # Modules whose functions do nothing to the world, only to what they are given.
 _SEALED: Final = frozenset((
@@ -30,9 +30,7 @@ _SEALED: Final = frozenset((
     "marshal",
 ))
 # fmt: on
-_UNSEALED: Final = frozenset(
-    id(function) for function in (print, input, exec, eval, __import__, breakpoint)
-)
+_UNSEALED: Final = frozenset((print, input, exec, eval, __import__, breakpoint))
 
 
 class Calls:
@@ -54,28 +52,30 @@ class Calls:
         if kind is MethodType:
             inner = function.__func__
             return type(inner) is FunctionType and self._reports_itself(inner)
-        if id(function) in _PURE:
-            return True
         if kind is BuiltinFunctionType:
+            if function in _PURE:
+                return True
             owner = function.__self__
             if owner is None or isinstance(owner, ModuleType):
                 return type(first) in _VALUES and _sealed(function)
             return type(owner) in _VALUES
+        if kind is type and function in _PURE_TYPES:
+            return True
         if isinstance(function, type):
             return type(first) in _VALUES or not hasattr(type(first), "__iter__")
         return kind in _METHODS and type(first) in _VALUES
 
     def _reports_itself(self, function: FunctionType) -> bool:
         code = function.__code__
-        known = self._quiet.get(id(code))
+        known = self._quiet.get(address(code))
         if known is None:
             known = (code, is_ours(function) or self._scope.covers(code))
-            self._quiet[id(code)] = known
+            self._quiet[address(code)] = known
         return known[1]
 
 
 def _sealed(function: Any) -> bool:
-    return function.__module__ in _SEALED and id(function) not in _UNSEALED
+    return function.__module__ in _SEALED and function not in _UNSEALED
 
 
 def python_code(function: Any) -> CodeType | None:

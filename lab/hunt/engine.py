@@ -20,7 +20,7 @@ from lab.hunt import _real, ending
 from lab.hunt.outcome import Failure, Outcome
 from lab.hunt.schedule import BLOCKED, ENDED, PREEMPTED, SPUN, YIELDED
 from lab.hunt.sites import Site
-from lab.hunt.strategies.base import Strategy
+from lab.hunt.strategies.base import NEVER, Strategy
 from lab.hunt.tasks import INFINITY, Entry, Pool, Task, Unwind, nothing
 from lab.hunt.turns import YIELD, Timers, Turn
 
@@ -59,9 +59,9 @@ class Engine:
         self.current: Task | None = None
         self.step = 0
         self.since = 0  # the step at which the current thread was switched in
-        self.stop_at: float = INFINITY
-        self.ask_at: float = INFINITY
-        self.slice_end: float = INFINITY
+        self.stop_at = NEVER
+        self.ask_at = NEVER
+        self.slice_end = NEVER
         self.runnable: list[Task] = []
         self.tasks: list[Task] = []
         self.alive = 0  # of them, those that are not done, the test body's apart
@@ -111,7 +111,7 @@ class Engine:
         self.tasks.clear()
         worker = self.pool.caller()
         tasks: list[Task] = []
-        main = Task(0, "main", worker, worker.go, worker.ident, nothing, tasks, started=True)
+        main = Task(0, "main", worker, worker.go, worker.ident, nothing, tasks)
         tasks.append(main)
         self.tasks, self.runnable, self.turns, self.alive = tasks, [main], [], 0
         self.aborting = self.finishing = self.cut_off = False
@@ -121,7 +121,7 @@ class Engine:
         self.now = EPOCH
         self.looks = self.made = self.named = self.step = self.since = 0
         self.strategy, self.observer = strategy, observer
-        self.ask_at = INFINITY
+        self.ask_at = NEVER
         strategy.begin(self)
         self.slice_end = end = self.quantum
         self.current = main
@@ -146,7 +146,7 @@ class Engine:
         if self.alive:
             ending.expel(self, main)
         self.current = None
-        self.stop_at = INFINITY
+        self.stop_at = NEVER
         self.observer = None
         self.strategy.end(self, failed=self.failure is not None)
         self.by_ident.pop(main.ident, None)
@@ -238,17 +238,16 @@ class Engine:
         if self.strategy.reactive:
             self.ask_at = self.stop_at = 0
 
-    def spawn(self, name: str, entry: Entry, *, daemon: bool = False, thread: Any = None) -> Task:
+    def spawn(self, me: Task, name: str, entry: Entry, thread: Any, daemon: bool) -> Task:
         """Make a thread that will call ``entry`` with ``thread`` when the strategy picks it."""
-        me = self.current
-        if self.aborting or me is None:
+        if self.aborting:
             raise Unwind
         pool = self.pool
         worker = pool.free.pop() if pool.free else pool.take()
         tasks = self.tasks
-        ident = worker.ident
+        ident, worker.thread = worker.ident, thread
         task = worker.task = self.by_ident[ident] = Task(
-            len(tasks), name, worker, worker.go, ident, entry, tasks, me.index, daemon, thread
+            len(tasks), name, worker, worker.go, ident, entry, tasks, me.index, daemon
         )
         tasks.append(task)
         self.alive += 1
@@ -290,10 +289,10 @@ class Engine:
 
     def _turn(self, me: Task, target: Task, why: str, site: Site | None) -> None:
         step = self.step
-        me.steps += step - self.since
+        steps = me.steps = me.steps + step - self.since
         # A hand-over that nobody chose follows from the rest and is not part of the schedule.
         if site is not None or len(self.runnable) > 1:
-            self.turns.append(Turn(me.index, me.steps, target.index, why, site))
+            self.turns.append(Turn(me.index, steps, target.index, why, site))
         self.since = step
         self.slice_end = end = step + self.quantum
         self.current = target
@@ -326,10 +325,8 @@ class Engine:
         """Return who runs when the current thread cannot; thread 0, to end it, on a deadlock."""
         while True:
             runnable = self.runnable
-            if len(runnable) == 1:
-                return runnable[0]
             if runnable:
-                return self.strategy.choose(self, None, None)
+                return runnable[0] if len(runnable) == 1 else self.strategy.choose(self, None, None)
             if self.finishing and all(t.done or t.daemon for t in self.tasks[1:]):
                 return self.tasks[0]
             if self.channels is not None and self.channels.wake():
@@ -362,10 +359,10 @@ class Engine:
 
     def _carry(self, task: Task) -> None:
         """Run ``task`` in its worker's thread, then hand over: the last act of a thread."""
-        task.started = True
+        worker = task.worker
         try:
             if not self.aborting:
-                task.worker.context.run(task.entry, task.thread)
+                worker.context.run(task.entry, worker.thread)
         except (Unwind, SystemExit):
             pass
         except BaseException as error:  # noqa: BLE001 - whatever escapes a thread is the finding
@@ -396,5 +393,8 @@ class Engine:
         """Give the worker of a task that is done back to the pool."""
         self.alive -= 1
         del self.by_ident[task.ident]
-        task.thread = None  # which knows the task: a cycle, but for this
-        self.pool.give_back(task.worker)
+        worker = task.worker
+        worker.task = worker.thread = None  # which knows the task: a cycle, but for this
+        if worker.local or worker.context:
+            worker.forget()
+        self.pool.resting.append(worker)

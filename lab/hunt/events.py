@@ -16,7 +16,8 @@ from lab.hunt.collector import collect
 from lab.hunt.engine import Engine
 from lab.hunt.schedule import COLLECTED, EXPIRED
 from lab.hunt.sites import EXPIRE, Site
-from lab.hunt.tasks import INFINITY, Task
+from lab.hunt.strategies.base import NEVER
+from lab.hunt.tasks import Task
 from lab.hunt.turns import Turn
 
 Event = Callable[[Engine, Task, Site], bool]
@@ -52,8 +53,8 @@ class EventfulEngine(Engine):
         super().__init__(gil=gil, max_steps=max_steps)
         self.events: tuple[Event, ...] = ()
         self._random = random.Random(0)
-        self._planned: list[tuple[float, Event | None]] = []
-        self._due: list[tuple[float, Event | None]] = [(INFINITY, None)]
+        self._planned: list[tuple[int, Event | None]] = []
+        self._due: list[tuple[int, Event | None]] = [(NEVER, None)]
         self._longest = 0
 
     def seed(self, seed: int) -> None:
@@ -63,7 +64,7 @@ class EventfulEngine(Engine):
     def plan(self) -> None:
         """Draw the steps of the next execution at which something happens."""
         draw = self._random.random
-        planned: list[tuple[float, Event | None]] = []
+        planned: list[tuple[int, Event | None]] = []
         for event in self.events:
             times = 2 if draw() < _TWICE else 1
             planned += [(1 + int(draw() * self._longest), event) for _ in range(times)]
@@ -72,7 +73,7 @@ class EventfulEngine(Engine):
     def _reset(self, *args: Any) -> Task:
         if collect in self.events:
             gc.collect()  # what earlier executions left is not this one's
-        self._due, self._planned = [(INFINITY, None), *self._planned], []
+        self._due, self._planned = [(NEVER, None), *self._planned], []
         return super()._reset(*args)
 
     def _unwind(self, main: Task) -> None:

@@ -14,7 +14,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from lab.hunt import _real
-from lab.hunt.sites import LOCK, Site
+from lab.hunt.sites import LOCK, Site, address
 from lab.hunt.tasks import INFINITY, Task, Unwind
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class _Bench:
 
     def __init__(self) -> None:
         self.engine: Engine
-        # Whether a frame's code is switched in; in the ``gil`` model those have their own points.
-        self.traced: Callable[[FrameType], bool] = lambda _frame: False
+        # Whether code is switched in; in the ``gil`` model those have their own points.
+        self.traced: Callable[[CodeType], bool] = lambda _code: False
         self.covers: Callable[[CodeType], bool] = lambda _code: False
         self.sites: dict[tuple[Any, ...], Site] = {}
         self.inner: Site | None = None  # for locks that a future makes for itself
@@ -47,19 +47,23 @@ class _Bench:
 
     def site(self, kind: str, frame: FrameType) -> Site:
         """Return the place that stands for all primitives made by the same user's line."""
-        inner = (kind, id(frame.f_code), frame.f_lineno)
+        code, line = frame.f_code, frame.f_lineno
+        made, at = code, line  # by whom: the first that is not the library's own
         outer: FrameType | None = frame
-        while outer is not None and outer.f_code.co_filename in _LIBRARY_CALLERS:
-            outer = outer.f_back
-        if outer is not None and outer.f_code.co_filename.startswith(_PACKAGE):
-            outer = frame
-        key = (*inner, id(outer.f_code), outer.f_lineno) if outer is not None else inner
+        while made.co_filename in _LIBRARY_CALLERS:
+            outer = outer.f_back if outer is not None else None
+            if outer is None:
+                break
+            made, at = outer.f_code, outer.f_lineno
+        if made.co_filename.startswith(_PACKAGE):
+            made, at = code, line
+        key = (kind, address(code), line, address(made), at)
         found = self.sites.get(key)
         if found is None:
-            where = f"{outer.f_code.co_qualname}:{outer.f_lineno}" if outer is not None else "?"
+            where = f"{made.co_qualname}:{at}" if outer is not None else "?"
             found = self.sites[key] = Site(LOCK, "acquire", f"{kind} made in {where}")
-            found.signal = frame.f_code.co_qualname == "Condition.wait"
-            self.kept.append((frame.f_code, outer and outer.f_code))
+            found.signal = code.co_qualname == "Condition.wait"
+            self.kept.append((code, made))
         return found
 
 
@@ -339,9 +343,12 @@ def pass_point(engine: Engine, site: Site) -> None:
 
 def _called_from_traced_code() -> bool:
     frame: FrameType | None = sys._getframe(2)
-    while frame is not None and frame.f_code.co_filename in _OURS:
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename not in _OURS:
+            return Bench.traced(code)
         frame = frame.f_back
-    return frame is not None and Bench.traced(frame)
+    return False
 
 
 def check_timeout(blocking: bool, timeout: float) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any, Final
 
 from lab.errors import InconclusiveError
@@ -22,6 +22,7 @@ from lab.hunt.sites import (
     Names,
     Scope,
     Site,
+    address,
     call_site,
     following,
     key_of,
@@ -92,9 +93,9 @@ class Monitor:
             _monitoring.register_callback(tool, event, None)
         _monitoring.free_tool_id(tool)
 
-    def traces(self, frame: FrameType) -> bool:
-        """Whether the code of ``frame`` is switched in."""
-        return id(frame.f_code) in self.codes
+    def traces(self, code: CodeType) -> bool:
+        """Whether ``code`` is switched in."""
+        return address(code) in self.codes
 
     # -- which places report
 
@@ -142,7 +143,7 @@ class Monitor:
     # -- events
 
     def _started(self, code: CodeType, offset: int) -> object:
-        if id(code) not in self.codes:
+        if address(code) not in self.codes:
             if not self.scope.covers(code):
                 return _DISABLE
             self._enrol(code)
@@ -154,7 +155,7 @@ class Monitor:
         return None
 
     def _enrol(self, code: CodeType) -> None:
-        self.codes[id(code)] = code
+        self.codes[address(code)] = code
         if self.names.learn(code):
             self._refresh()
         self._add(code)
@@ -189,9 +190,15 @@ class Monitor:
 
     def _instruction(self) -> Any:
         engine, get, consult = self.engine, self.sites.get, self.engine.consult
+        last: tuple[CodeType | None, int] = None, 0  # mostly it is the same code as before
 
         def instruction(code: CodeType, offset: int) -> object:
-            site = get(id(code) + offset)
+            nonlocal last
+            known, begin = last
+            if known is not code:
+                begin = address(code)
+                last = code, begin
+            site = get(begin + offset)
             if site is None:
                 return _DISABLE
             engine.step = step = engine.step + 1
@@ -205,10 +212,11 @@ class Monitor:
         silent, points, engine = self.silent, self.sites, self.engine
 
         def observed(code: CodeType, offset: int) -> object:
-            access = silent.get(id(code) + offset)
+            place = key_of(code, offset)
+            access = silent.get(place)
             if access is not None:
                 engine.observe(access)
-                if id(code) + offset not in points:
+                if place not in points:
                     return None
             return instruction(code, offset)
 
@@ -223,7 +231,7 @@ class Monitor:
         seen, add, harmless = self.known, self._add_call, self._calls.harmless
 
         def called(code: CodeType, offset: int, function: Any, first: Any) -> object:
-            key = id(code) + offset + 1
+            key = key_of(code, offset) + 1
             site = get(key)
             if site is None and key in seen:
                 return _DISABLE if narrow else None  # until the next wide phase
@@ -288,7 +296,7 @@ class Monitor:
             self._pass(code, offset, function)
 
     def _pass(self, code: CodeType, offset: int, function: Any) -> None:
-        key = id(code) + offset + 1
+        key = key_of(code, offset) + 1
         site = self.sites.get(key)
         if site is None:
             if key in self.known:

@@ -35,16 +35,16 @@ _QUIET: Final = frozenset((
 ))
 _RETURNS: Final = frozenset(("RETURN_VALUE", "RETURN_CONST"))
 # fmt: on
-_RELEASING: Final = {
-    id(function): function
+_RELEASING: Final = frozenset(
+    function
     for function in (io.open, *(getattr(os, name, None) for name in _WAITING))
     if isinstance(function, BuiltinFunctionType)
-}
+)
 
 
 def releases(function: Any) -> bool:
     """Whether ``function`` is one in C that gives the GIL up for as long as the system takes."""
-    return id(function) in _RELEASING
+    return type(function) is BuiltinFunctionType and function in _RELEASING
 
 
 class Returns:

@@ -138,13 +138,22 @@ def conflicts(a: Site, b: Site) -> bool:
     return items and ANY_ITEM in (a.variable, b.variable)
 
 
+_in_sixteens: Final = object.__hash__
+
+
+def address(thing: object) -> int:
+    """Return what ``id`` returns, but without its audit event: a hook that listens is not free."""
+    return _in_sixteens(thing) * 16
+
+
 def key_of(code: CodeType, offset: int) -> int:
     """Return a number for the place that is unique while ``code`` lives.
 
     A code object's instructions lie inside it, so its address plus an offset cannot be that of
-    another one; hashing the code object itself would cost a pass over its instructions.
+    another one; hashing the code object itself would cost a pass over its instructions, and equal
+    ones are not the same.
     """
-    return id(code) + offset
+    return _in_sixteens(code) * 16 + offset
 
 
 class Names:

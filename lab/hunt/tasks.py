@@ -41,6 +41,9 @@ class Task(msgspec.Struct, eq=False):
     it just did. ``steps`` counts the switch points passed before it was last switched in,
     ``awaited`` says that some thread has joined it. While the execution is observed ``held`` are
     the locks it has and ``wanted`` is the one it is about to take.
+
+    What changes once for every task is on the worker: the interpreter writes there ten times as
+    fast.
     """
 
     index: int
@@ -52,13 +55,11 @@ class Task(msgspec.Struct, eq=False):
     peers: Sequence[Task]
     parent: int = -1
     daemon: bool = False
-    thread: Any = None
     waiting: Any = None
     deadline: float = INFINITY
     timed_out: bool = False
     awaited: bool = False
     done: bool = False
-    started: bool = False
     lost: bool = False
     aborts: int = 0
     steps: int = 0
@@ -67,6 +68,16 @@ class Task(msgspec.Struct, eq=False):
     held: frozenset[Any] = frozenset()
     wanted: Any = None
 
+    @property
+    def thread(self) -> Any:
+        """The ``threading.Thread`` that it carries out; None if there is none, or it is done."""
+        return None if self.done else self.worker.thread
+
+    @property
+    def started(self) -> bool:
+        """Whether it has had a turn."""
+        return self.worker.task is not self
+
     def __repr__(self) -> str:
         return f"<Task {self.index} {self.name}>"
 
@@ -74,12 +85,13 @@ class Task(msgspec.Struct, eq=False):
 class Worker:
     """A real thread that waits for its turn, carries a task, and waits again.
 
-    ``go`` is held except at the moment it is this thread's turn. ``local`` is the interpreter's own
-    dictionary of this thread's ``threading.local`` data, ``context`` what its tasks run in: an
-    empty one, as in a thread just made.
+    ``go`` is held except at the moment it is this thread's turn; ``task`` is what it then begins
+    with, on behalf of ``thread``. ``local`` is the interpreter's own dictionary of this thread's
+    ``threading.local`` data, ``context`` what its tasks run in: an empty one, as in a thread just
+    made.
     """
 
-    __slots__ = ("_handle", "context", "go", "ident", "local", "native", "run", "task")
+    __slots__ = ("_handle", "context", "go", "ident", "local", "native", "run", "task", "thread")
 
     def __init__(self, run: Callable[[Task], None] | None) -> None:
         self.go = _real.allocate_lock()
@@ -87,6 +99,7 @@ class Worker:
         self.run = run
         self.context = Context()
         self.task: Task | None = None
+        self.thread: Any = None
         self.local: dict[Any, Any] | None = None
         self.native: int | None = None
         self._handle: Any = None
@@ -109,10 +122,17 @@ class Worker:
             task = self.task
             if task is None:
                 return
+            self.task = None
             run(task)
             if task.lost:  # given up while it was blocked: nobody waits for this thread any more
                 return
             del task
+
+    def forget(self) -> None:
+        """Become as a thread just made."""
+        if self.local:
+            self.local.clear()
+        self.context = Context()
 
     def retire(self) -> None:
         """End the real thread; only for a worker that waits for a task."""
@@ -151,17 +171,9 @@ class Pool:
         worker = self._caller
         if worker is None or worker.ident != _real.get_ident():
             worker = self._caller = Worker(None)
-        worker.go.acquire(False)
+        if not worker.go.locked():
+            worker.go.acquire()
         return worker
-
-    def give_back(self, worker: Worker) -> None:
-        """Take a worker back whose task is done, without what it left in its local storage."""
-        worker.task = None
-        if worker.local:
-            worker.local.clear()
-        if worker.context:
-            worker.context = Context()
-        self.resting.append(worker)
 
     def settle(self) -> None:
         """At the end of an execution: keep the workers that remember nothing, end the others."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import _thread
 import threading
 from collections.abc import Callable
-from functools import partial
 from itertools import repeat
 from types import FunctionType, SimpleNamespace
 from typing import Any
@@ -23,7 +22,8 @@ _active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-de
 def start(self: Any) -> None:
     """Stand in for ``Thread.start``."""
     engine = Bench.engine
-    if engine.by_ident.get(_real.get_ident()) is None:
+    me = engine.by_ident.get(_real.get_ident())
+    if me is None:
         _real.thread_start(self)
         return
     if not self._initialized:
@@ -31,7 +31,7 @@ def start(self: Any) -> None:
     if self._started._flag:
         raise RuntimeError("threads can only be started once")
     self._started._flag = True
-    self._lab_task = task = engine.spawn(self._name, _run, daemon=self._daemonic, thread=self)
+    self._lab_task = task = engine.spawn(me, self._name, _run, self, self._daemonic)
     self._ident = task.ident
     if engine.gil:
         pass_point(engine, SPAWN)
@@ -73,7 +73,7 @@ def is_alive(self: Any) -> bool:
 def _run(thread: Any) -> None:
     """Run a thread's ``run`` where the library's bootstrap would, with its excepthook."""
     ident = thread._ident
-    thread._native_id = _real.get_native_id()
+    thread._native_id = thread._lab_task.worker.native
     _active[ident] = thread
     usual = threading.excepthook
     try:
@@ -130,34 +130,36 @@ def initialiser(usual: Any, engine: Engine) -> Callable[..., None]:
     """
     if getattr(usual, "__globals__", None) is not vars(threading):
         return numbered(usual)
-    hook = threading._make_invoke_excepthook()  # type: ignore[attr-defined]
-    parts = {
-        "Event": _Started,
-        "current_thread": partial(_maker, engine),
-        "_newname": partial(_name, engine),
-        "_dangling": SimpleNamespace(add=partial(_note, engine)),
-        "_make_invoke_excepthook": repeat(hook).__next__,
-    }
-    made = FunctionType(usual.__code__, vars(threading) | parts, usual.__name__)
+    made = FunctionType(usual.__code__, vars(threading) | _parts(engine), usual.__name__)
     made.__defaults__, made.__kwdefaults__ = usual.__defaults__, usual.__kwdefaults__
     return made
 
 
-def _maker(engine: Engine) -> Any:
-    """Return who makes a thread, to be asked whether it is a daemon."""
-    return engine.by_ident.get(_real.get_ident()) or threading.current_thread()
+def _parts(engine: Engine) -> dict[str, Any]:
+    """Return what ``Thread.__init__`` calls, by name; plain functions, which are called fastest."""
+    controlled, ident = engine.by_ident, _real.get_ident
+    hook = threading._make_invoke_excepthook()  # type: ignore[attr-defined]
 
+    def maker() -> Any:  # is asked whether it is a daemon
+        return controlled.get(ident()) or threading.current_thread()
 
-def _name(engine: Engine, template: str) -> str:
-    engine.named = number = engine.named + 1
-    return template % number
+    def name(template: str) -> str:
+        engine.named = number = engine.named + 1
+        return template % number
 
+    def note(thread: Any) -> None:
+        if controlled.get(ident()) is not None:
+            thread._lab_number = engine.made = engine.made + 1
+        else:
+            threading._dangling.add(thread)  # type: ignore[attr-defined]
 
-def _note(engine: Engine, thread: Any) -> None:
-    if engine.by_ident.get(_real.get_ident()) is not None:
-        thread._lab_number = engine.made = engine.made + 1
-    else:
-        threading._dangling.add(thread)  # type: ignore[attr-defined]
+    return {
+        "Event": _Started,
+        "current_thread": maker,
+        "_newname": name,
+        "_dangling": SimpleNamespace(add=note),
+        "_make_invoke_excepthook": repeat(hook).__next__,
+    }
 
 
 class Hooks:
@@ -203,11 +205,12 @@ def start_new_thread(
 ) -> int:
     """Stand in for ``_thread.start_new_thread``."""
     engine = Bench.engine
-    if engine.by_ident.get(_real.get_ident()) is None:
+    me = engine.by_ident.get(_real.get_ident())
+    if me is None:
         return _real.start_new_thread(function, args, kwargs or {})
     task = engine.spawn(
-        getattr(function, "__name__", "thread"), lambda _: _call(function, args, kwargs or {}),
-        daemon=True,
+        me, getattr(function, "__name__", "thread"),
+        lambda _: _call(function, args, kwargs or {}), None, True,
     )  # fmt: skip
     pass_point(engine, SPAWN)
     return task.ident

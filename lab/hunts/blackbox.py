@@ -17,15 +17,15 @@ from lab.hunt.schedule import BLOCKED, COLLECTED, ENDED, EXPIRED, PREEMPTED, SPU
 from lab.hunt.turns import YIELD, Turn
 
 # Executions begun, turns of the last one, where its batch began, GIL model.
-_HEAD: Final = struct.Struct("<QQQB7x")
-_COUNT: Final = struct.Struct("<Q")
-_COUNT_AT: Final = 8
+_HEAD: Final = struct.Struct("=QQQB7x")
+_COUNT_AT: Final = 1  # in words of eight bytes
 _ALONE_AT: Final = _HEAD.size
 _TURNS_AT: Final = _HEAD.size + 8
-_TURN: Final = struct.Struct("<HHBBxxQ")
+_TURN: Final = struct.Struct("=HHBBxxQ")
 _WHYS: Final = (PREEMPTED, BLOCKED, ENDED, YIELDED, SPUN, COLLECTED, EXPIRED)
 MOST_TURNS: Final = 60_000
 _SIZE: Final = _TURNS_AT + MOST_TURNS * _TURN.size
+assert _SIZE % 8 == 0
 
 
 class Last(NamedTuple):
@@ -44,7 +44,8 @@ class BlackBox:
             path.write_bytes(bytes(_SIZE))
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), _SIZE)
-        self._turns_of = _noting(self._map)
+        self._words = memoryview(self._map).cast("Q")
+        self._turns_of = _noting(self._map, self._words)
 
     def begin(self, number: int) -> None:
         """Note that execution ``number`` begins, and from now on each of its turns."""
@@ -91,15 +92,16 @@ class BlackBox:
 
     def close(self) -> None:
         """Unmap the file."""
+        self._words.release()
         self._map.close()
 
 
-def _noting(box: mmap.mmap) -> type[list[Turn]]:
+def _noting(box: mmap.mmap, words: memoryview) -> type[list[Turn]]:
     """Return a list for the engine's turns, each of which goes into the box at once.
 
     Every hand-over of a hunt comes by here, so that what it needs is at hand.
     """
-    write, count = _TURN.pack_into, _COUNT.pack_into
+    write, first, size = _TURN.pack_into, _TURNS_AT, _TURN.size
     whys = {why: number for number, why in enumerate(_WHYS)}
     add = list.append
 
@@ -107,10 +109,9 @@ def _noting(box: mmap.mmap) -> type[list[Turn]]:
         def append(self, turn: Turn, /) -> None:
             at = len(self)
             if at < MOST_TURNS:
-                chosen = turn.site is not None
-                why, where = whys[turn.why], _TURNS_AT + at * _TURN.size
-                write(box, where, turn.source, turn.target, why, chosen, turn.step)
-                count(box, _COUNT_AT, at + 1)
+                why, chosen = whys[turn.why], turn.site is not None
+                write(box, first + at * size, turn.source, turn.target, why, chosen, turn.step)
+                words[_COUNT_AT] = at + 1
             add(self, turn)
 
     return Noted

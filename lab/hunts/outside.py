@@ -20,6 +20,13 @@ _REACHING: Final = (
     "os.system", "os.truncate", "os.utime", "shutil.", "smtplib.", "socket.bind",
     "socket.connect", "socket.sendto", "subprocess.", "syslog.", "tempfile.", "urllib.",
 )  # fmt: skip
+# What an execution does by the dozen, and never reaches outside: told apart before all else.
+_EVERYDAY: Final = frozenset((
+    "builtins.id", "code.__new__", "compile", "exec", "gc.get_objects", "gc.get_referents",
+    "gc.get_referrers", "import", "marshal.loads", "object.__delattr__", "object.__getattr__",
+    "object.__setattr__", "sys._getframe", "sys._getframemodulename",
+    "sys.monitoring.register_callback",
+))  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -31,6 +38,8 @@ def watched(touched: Callable[[], None]) -> Iterator[None]:
     importing = True
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _EVERYDAY:
+            return
         controlled = Bench.engine.current is not None
         if (controlled or importing) and reaches(event, arguments):
             touched()

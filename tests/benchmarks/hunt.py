@@ -28,7 +28,7 @@ from tests.benchmarks._hunt_programs import PROGRAMS, body
 PEERS = ("frontrun==0.7.0", "interleave-test==0.1.0", "ploom==0.1.1")
 _PROGRAMS = Path(__file__).with_name("_hunt_programs.py")
 _COMMAND = "lab hunt,"
-_LONG = 8  # times as long as the others: processes that hunt together are for long hunts
+_LONG = 6  # times as long as the others: processes that hunt together are for long hunts
 Row = tuple[str, str, str, float, float]  # tool, setting, program, executions a second, CPU µs each
 
 
@@ -137,8 +137,8 @@ def main(options: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="hunt", description=__doc__.partition("\n")[0])
     parser.add_argument("--peers", type=Path, help="a virtual environment with the peers")
     parser.add_argument("--install", action="store_true", help="make one, and throw it away")
-    parser.add_argument("--seconds", type=float, default=0.5, help="for each figure of a round")
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each figure of a round")
+    parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args(options)
     with tempfile.TemporaryDirectory() as scratch:
         home = install(Path(scratch)) if asked.install else asked.peers

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lab.hunt.tasks import Task
 
 ALWAYS = 0
-NEVER = float("inf")
+NEVER = (1 << 30) - 1  # a step that no execution comes to; the interpreter compares it at once
 priority = operator.attrgetter("priority")
 
 

@@ -111,7 +111,7 @@ class Directed(Strategy):
                 del self._stops[me.index]
                 if not self._stops:
                     self._cool()
-            elif engine.ask_at is NEVER:
+            elif engine.ask_at == NEVER:
                 return me  # nobody became able to run since it was found to be the first
         engine.ask_at = NEVER
         return max(engine.runnable, key=priority)

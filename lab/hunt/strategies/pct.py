@@ -30,7 +30,7 @@ class PCT(Strategy):
         super().__init__(seed)
         self.depth = depth
         self._longest = 0
-        self._points: list[float] = []
+        self._points: list[int] = []
         self._lowest = 0.0
 
     def begin(self, engine: Engine) -> None:

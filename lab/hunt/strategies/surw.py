@@ -141,7 +141,7 @@ class SURW(Strategy):
                 self._set(index, self._left[index] - 1)
             else:
                 self._left[index] -= 1
-        self._intended = chosen = self._weighted([t for t in engine.tasks if not t.done]).index
+        self._intended = chosen = self._weighted(engine.tasks).index
         if self._held:
             self._held.discard(chosen)
         # Every order stays possible: the thread may also be stopped just after its step.
@@ -149,13 +149,17 @@ class SURW(Strategy):
             engine.ask_at = engine.step + 1
 
     def _weighted(self, tasks: list[Task]) -> Task:
+        """Draw one of ``tasks`` that is not done, by its weight."""
         weights = self._weights
-        whole = sum([weights[task.index] for task in tasks])
+        alive = [task for task in tasks if not task.done]
+        whole = 0
+        for task in alive:
+            whole += weights[task.index]
         if not whole:
-            return self._one(tasks)
+            return self._one(alive)
         at = self.draw() * whole
-        for task in tasks:
+        for task in alive:
             at -= weights[task.index]
             if at < 0:
                 return task
-        return tasks[-1]
+        return alive[-1]

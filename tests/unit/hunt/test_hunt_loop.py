@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -326,3 +327,34 @@ def test_a_file_is_the_projects_however_it_was_found(tmp_path, monkeypatch, plac
     namespace = {"__name__": "racy"}
     exec(compile(RACY, str(path), "exec"), namespace)
     assert hunt(namespace["run"], FREE).found
+
+
+TWIN = """
+def increment(counter):
+    seen = counter.value
+    counter.value = seen + 1
+"""
+
+
+def made_from(source):
+    space = {}
+    exec(compile(source, __file__, "exec"), space)
+    return space["increment"]
+
+
+def test_code_that_is_equal_to_other_code_is_switched_in_too():
+    first, second = made_from(TWIN), made_from(TWIN)
+    assert first.__code__ == second.__code__
+    assert first.__code__ is not second.__code__
+
+    def body():
+        counter = SimpleNamespace(value=0)
+        first(counter)  # is met, and enrolled, before the other
+        workers = [threading.Thread(target=second, args=(counter,)) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert counter.value == 3
+
+    assert hunt(body, FREE).kind == "assertion"
