@@ -14,13 +14,13 @@ from lab.hunt import _real
 from lab.hunt.locks import Bench
 from lab.hunt.sites import LOCK, Site
 
-NUMBER: Final = "_lab_number"  # None in the class, for those made outside an execution
+_NUMBER: Final = "_lab_number"  # those made outside an execution have none
 _OWN: Final = Site(LOCK, "acquire", "the lock of a future")
 
 
 def steady_hash(self: Any) -> int:
     """Stand in for ``__hash__`` of a numbered class."""
-    number = self._lab_number
+    number = getattr(self, _NUMBER, None)
     return object.__hash__(self) if number is None else hash(number)
 
 

@@ -104,14 +104,12 @@ class Patches:
     def _replace_methods(self) -> None:
         for name in ("start", "join", "is_alive"):
             self._set_attribute(threading.Thread, name, getattr(threads, name))
-            self._set_attribute(threading.Thread, "_lab_task", None)
         initialise = threads.initialiser(threading.Thread.__init__, self._engine)
         self._set_attribute(threading.Thread, "__init__", initialise)
         self._set_attribute(threading, "_counter", threads.counter(self._engine))
         self._set_attribute(Future, "__init__", numbering.numbered(Future.__init__))
         for kind in (threading.Thread, Future):
             self._set_attribute(kind, "__hash__", numbering.steady_hash)
-            self._set_attribute(kind, numbering.NUMBER, None)
         for name, method in sockets.METHODS.items():
             self._set_attribute(socket.socket, name, method)
 

@@ -28,7 +28,7 @@ def start(self: Any) -> None:
         return
     if not self._initialized:
         raise RuntimeError("thread.__init__() not called")
-    if self._started._flag:
+    if self._ident is not None:
         raise RuntimeError("threads can only be started once")
     self._started._flag = True
     self._lab_task = task = engine.spawn(me, self._name, _run, self, self._daemonic)
@@ -43,8 +43,9 @@ def start(self: Any) -> None:
 
 def join(self: Any, timeout: float | None = None) -> None:
     """Stand in for ``Thread.join``; the time-out is virtual."""
-    task: Task | None = self._lab_task
-    if task is None:
+    try:
+        task: Task = self._lab_task
+    except AttributeError:  # it was not started under control
         _real.thread_join(self, timeout)
         return
     engine = Bench.engine
@@ -61,7 +62,7 @@ def join(self: Any, timeout: float | None = None) -> None:
 
 def is_alive(self: Any) -> bool:
     """Stand in for ``Thread.is_alive``."""
-    task: Task | None = self._lab_task
+    task: Task | None = getattr(self, "_lab_task", None)
     if task is None:
         return bool(_real.thread_is_alive(self))
     engine = Bench.engine
@@ -95,7 +96,10 @@ class _Started:
     ``wait`` is for a thread that was made under control and is started outside it.
     """
 
-    _flag = False
+    __slots__ = ("_flag",)
+
+    def __init__(self) -> None:
+        self._flag = False
 
     def is_set(self) -> bool:
         return self._flag
