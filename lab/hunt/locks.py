@@ -48,13 +48,12 @@ class _Bench:
     def site(self, kind: str, frame: FrameType) -> Site:
         """Return the place that stands for all primitives made by the same user's line."""
         code, line = frame.f_code, frame.f_lineno
-        made, at = code, line  # by whom: the first that is not the library's own
         outer: FrameType | None = frame
-        while made.co_filename in _LIBRARY_CALLERS:
-            outer = outer.f_back if outer is not None else None
-            if outer is None:
-                break
+        while outer is not None:
             made, at = outer.f_code, outer.f_lineno
+            if made.co_filename not in _LIBRARY_CALLERS:
+                break  # not the library's own: it is on behalf of this one
+            outer = outer.f_back
         if made.co_filename.startswith(_PACKAGE):
             made, at = code, line
         key = (kind, address(code), line, address(made), at)
