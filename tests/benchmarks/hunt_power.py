@@ -83,12 +83,12 @@ def racy(path: Path, seeds: int) -> bool:
 
 def correct(path: Path, seeds: int) -> None:
     """Print the line of a program without a bug: it must stay silent in both models."""
-    loud = {
-        model: sum(result.kind is not None for result in hunts(path, seeds, model))
+    silent = {
+        model: sum(result.kind is None for result in hunts(path, seeds, model))
         for model in ("gil", "free-threaded")
     }
-    said = ", ".join(f"{count} of {seeds} under {model}" for model, count in loud.items())
-    print(f"correct/{path.stem:26} not silent: {said}", flush=True)
+    said = ", ".join(f"{count} of {seeds} under {model}" for model, count in silent.items())
+    print(f"correct/{path.stem:26} silent: {said}", flush=True)
 
 
 def main(options: list[str]) -> None:
