@@ -16,6 +16,7 @@ from lab.hunt.schedule import parse
 
 LIMIT: Final = 8  # schedules kept for one test: more would make every run slower than it helps
 _PREFIX: Final = b"lab-hunt\0"
+_PACKAGES: Final = ("site-packages", "dist-packages")
 
 
 class Kept:
@@ -62,13 +63,27 @@ class Kept:
 
 
 def identity(file: str, qualname: str) -> str:
-    """Return the name of a test by which its failures are found again on another machine."""
+    """Return the name of a test by which its failures are found again on another machine.
+
+    An installed one is called by its module: where an environment lies is nobody else's business.
+    """
     path = Path(file)
     try:
-        path = path.resolve().relative_to(Path.cwd())
+        path = path.resolve()
+        installed = _module_of(path)
+        if installed:
+            return f"{installed}:{qualname}"
+        path = path.relative_to(Path.cwd())
     except (OSError, ValueError):
         path = Path(path.name)
     return f"{path.as_posix()}:{qualname}"
+
+
+def _module_of(path: Path) -> str:
+    """Return the dotted name of an installed module; empty if ``path`` is not below packages."""
+    parts = path.with_suffix("").parts
+    below = [at for at, part in enumerate(parts) if part in _PACKAGES]
+    return ".".join(parts[below[-1] + 1 :]).removesuffix(".__init__") if below else ""
 
 
 def _is_readable(token: str) -> bool:

@@ -12,7 +12,7 @@ from lab.errors import UsageError
 from lab.hunt import Settings
 from lab.hunts.answers import ask
 from lab.hunts.conduct import Call, name_of, repeat
-from lab.hunts.kept import LIMIT, Kept
+from lab.hunts.kept import LIMIT, Kept, identity
 from lab.hunts.smaller import shrunk
 from lab.hunts.wishes import Wishes, bare, wishes_from, wishes_of
 
@@ -209,3 +209,19 @@ def test_decorating_twice_is_decorating_once():
     assert wishes_of(once) == Wishes(executions=3)
     assert bare(once) is lost_update
     assert once.__name__ == "lost_update"
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("tests/test_it.py", "tests/test_it.py:test"),
+        ("/elsewhere/test_it.py", "test_it.py:test"),
+        (".venv/lib/python3.13/site-packages/pack/races.py", "pack.races:test"),
+        ("/usr/lib/python3/dist-packages/pack/__init__.py", "pack:test"),
+    ],
+)
+def test_a_test_has_the_same_name_wherever_it_is_checked_out_or_installed(
+    tmp_path, monkeypatch, file, name
+):
+    monkeypatch.chdir(tmp_path)
+    assert identity(str(tmp_path / file), "test") == name
