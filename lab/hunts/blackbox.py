@@ -25,7 +25,6 @@ _TURN: Final = struct.Struct("=HHBBxxQ")
 _WHYS: Final = (PREEMPTED, BLOCKED, ENDED, YIELDED, SPUN, COLLECTED, EXPIRED)
 MOST_TURNS: Final = 60_000
 _SIZE: Final = _TURNS_AT + MOST_TURNS * _TURN.size
-assert _SIZE % 8 == 0
 
 
 class Last(NamedTuple):

@@ -19,6 +19,7 @@ def silent(body, executions=150, **more):
         assert result.kind is None, (model, result.message, result.failure)
         assert not result.explored.stuck
         assert result.explored.cut_off == 0
+        assert result.executions == executions
 
 
 def found(body, kind=None, *, model="free-threaded", executions=400, **more) -> HuntResult:

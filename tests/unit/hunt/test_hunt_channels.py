@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import http.client
 import http.server
 import multiprocessing
@@ -11,40 +12,22 @@ import select
 import selectors
 import socket
 import socketserver
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
 from lab.hunt import Settings, hunt, replay
+from tests.unit.hunt import bodies
+from tests.unit.hunt.bodies import run_all
 
-MODELS = ("free-threaded", "gil")
-
-
-def silent(body, executions=60, **more):
-    for model in MODELS:
-        result = hunt(body, Settings(model=model, executions=executions, **more))
-        assert result.kind is None, (model, result.message, result.failure)
-        assert result.conclusive, result.closing_line()
-        assert result.executions == executions
+silent = functools.partial(bodies.silent, executions=60)
 
 
 def found(body, kind, model="gil", executions=300, **more):
-    result = hunt(body, Settings(model=model, executions=executions, **more))
-    assert result.found, result.closing_line()
-    assert result.kind == kind, result.message
+    result = bodies.found(body, kind, model=model, executions=executions, **more)
     assert replay(body, result.schedule, Settings(**more), times=5).failed == 5
     return result
-
-
-def run_all(*targets):
-    threads = [threading.Thread(target=target) for target in targets]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def exactly(sock, length):
@@ -355,72 +338,6 @@ def test_a_pipe_that_is_never_closed_keeps_its_reader():
 
     result = found(body, "deadlock", executions=1)
     assert "data from the pipe made in" in result.message
-
-
-# -- what is not the test's own
-
-
-def test_a_child_process_is_waited_for_and_never_called_a_deadlock():
-    def body():
-        run_all(lambda: None)
-        done = subprocess.run(
-            [sys.executable, "-c", "print('hello')"], capture_output=True, check=True
-        )
-        assert done.stdout == b"hello\n"
-
-    result = hunt(body, Settings(model="gil", executions=2))
-    assert not result.found
-    assert result.conclusive
-
-
-def test_a_channel_that_a_child_may_hold_too_ends_inconclusive():
-    def body():
-        out, into = os.pipe()
-        with subprocess.Popen(
-            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(into,)
-        ) as child:
-            try:
-                run_all(lambda: os.read(out, 1))
-            finally:
-                child.kill()
-                os.close(out)
-                os.close(into)
-
-    result = hunt(body, Settings(model="gil", executions=2, stall=0.1))
-    assert not result.found
-    assert "which something outside may end" in result.explored.stuck
-
-
-def test_a_server_outside_the_hunt_is_talked_to_for_real():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve():
-            while True:
-                client, _ = server.accept()
-                with client:
-                    if client.recv(1) == b"q":
-                        return
-                    client.sendall(b"!")
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-
-        def body():
-            def ask():
-                with socket.create_connection(server.getsockname()) as client:
-                    client.sendall(b"x")
-                    assert client.recv(1) == b"!"
-
-            run_all(ask, ask)
-
-        try:
-            result = hunt(body, Settings(model="gil", executions=5))
-        finally:
-            with socket.create_connection(server.getsockname()) as client:
-                client.sendall(b"q")
-            thread.join()
-    assert not result.found
-    assert result.conclusive
 
 
 def test_the_real_calls_are_back_after_a_hunt():

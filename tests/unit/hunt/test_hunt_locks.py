@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from threading import Lock as NamedLock
-from typing import Any, NamedTuple
 
 import pytest
 
@@ -332,76 +330,3 @@ def test_a_lock_made_in_a_hunt_works_after_it():
     for lock in made:
         with lock, lock:
             assert not lock.acquire(blocking=False) or lock.release() is None
-
-
-class Pair(NamedTuple):
-    lock: Any
-    name: str
-
-
-class Keeper:
-    lock = threading.Lock()
-    __slots__ = ("held",)
-
-    def __init__(self):
-        self.held = threading.RLock()
-
-
-IN_A_TUPLE = (threading.Lock(), 1)
-NESTED = {"inner": ((threading.Lock(),), 1)}
-NAMED = Pair(threading.Lock(), "named")
-IN_A_DEQUE = deque([threading.Lock()])
-FROZEN = frozenset([threading.Lock()])
-IN_A_SET = {threading.Lock()}
-KEEPER = Keeper()
-TAKE, GIVE = (lock := threading.Lock()).acquire, lock.release
-
-
-DEFAULT = threading.Lock()
-
-
-def by_default(held=(DEFAULT,)):
-    return held[0]
-
-
-class Methods:
-    def __enter__(self):
-        TAKE()
-
-    def __exit__(self, *error):
-        GIVE()
-
-
-@pytest.mark.parametrize(
-    "lock",
-    [
-        pytest.param(lambda: IN_A_TUPLE[0], id="tuple"),
-        pytest.param(lambda: NESTED["inner"][0][0], id="tuple in a tuple in a dictionary"),
-        pytest.param(lambda: NAMED.lock, id="named tuple"),
-        pytest.param(lambda: IN_A_DEQUE[0], id="deque"),
-        pytest.param(lambda: next(iter(FROZEN)), id="frozen set"),
-        pytest.param(lambda: next(iter(IN_A_SET)), id="set"),
-        pytest.param(lambda: KEEPER.held, id="slot"),
-        pytest.param(lambda: KEEPER.lock, id="class"),
-        pytest.param(by_default, id="default argument"),
-        pytest.param(Methods, id="bound methods"),
-    ],
-)
-def test_a_lock_made_before_the_hunt_is_taken_over_wherever_it_is(lock):
-    real = lock()
-
-    def body():
-        guard, tally = lock(), Tally()
-
-        def work():
-            with guard:
-                tally.add()
-
-        run_all(work, work)
-        assert tally.value == 2
-        if not isinstance(guard, Methods):
-            assert type(guard).__module__ == "lab.hunt.locks"
-
-    silent(body, executions=60)
-    after = lock()
-    assert after is real or isinstance(after, Methods)

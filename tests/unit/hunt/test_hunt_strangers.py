@@ -1,8 +1,12 @@
-"""Pools and threads that are there before the hunt: used where they can be, doubted where not."""
+"""What is not the test's own (pools, threads, processes, servers): used, or doubted where not."""
 
 from __future__ import annotations
 
+import os
 import queue
+import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -86,3 +90,66 @@ def test_a_deadlock_of_the_tests_own_is_one_whoever_idles_outside():
             run_all(lambda: take(one, other), lambda: take(other, one))
 
         found(body, "deadlock")
+
+
+def test_a_child_process_is_waited_for_and_never_called_a_deadlock():
+    def body():
+        run_all(lambda: None)
+        done = subprocess.run(
+            [sys.executable, "-c", "print('hello')"], capture_output=True, check=True
+        )
+        assert done.stdout == b"hello\n"
+
+    result = hunt(body, Settings(model="gil", executions=2))
+    assert not result.found
+    assert result.conclusive
+
+
+def test_a_channel_that_a_child_may_hold_too_ends_inconclusive():
+    def body():
+        out, into = os.pipe()
+        with subprocess.Popen(
+            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(into,)
+        ) as child:
+            try:
+                run_all(lambda: os.read(out, 1))
+            finally:
+                child.kill()
+                os.close(out)
+                os.close(into)
+
+    result = hunt(body, Settings(model="gil", executions=2, stall=0.1))
+    assert not result.found
+    assert "which something outside may end" in result.explored.stuck
+
+
+def test_a_server_outside_the_hunt_is_talked_to_for_real():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            while True:
+                client, _ = server.accept()
+                with client:
+                    if client.recv(1) == b"q":
+                        return
+                    client.sendall(b"!")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+
+        def body():
+            def ask():
+                with socket.create_connection(server.getsockname()) as client:
+                    client.sendall(b"x")
+                    assert client.recv(1) == b"!"
+
+            run_all(ask, ask)
+
+        try:
+            result = hunt(body, Settings(model="gil", executions=5))
+        finally:
+            with socket.create_connection(server.getsockname()) as client:
+                client.sendall(b"q")
+            thread.join()
+    assert not result.found
+    assert result.conclusive
